@@ -138,7 +138,8 @@ def check_alarm(
         known = event_id(run, EventType.TIMED_OUT) in truth.published
         expect(known or truth.over or again, "a timeout was lost", run)
     elif name == RETENTION:
-        expect(truth.gone or again, "the end of a retention was lost", run)
+        early = truth.replaces and not truth.over
+        expect(truth.gone or again or early, "the end of a retention was lost", run)
     elif name == START:
         started = event_id(run, EventType.STARTED) in truth.published
         later = event_id(run, EventType.CANCEL_REQUESTED, "debounce") in truth.published

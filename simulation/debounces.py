@@ -149,8 +149,10 @@ class Debounces:
         if record.begun and start is not None and start.marked is None:
             start.marked = self._quiet.moment
 
-    def removed(self, _pattern: str) -> None:
-        """It never is."""
+    def removed(self, pattern: str) -> None:
+        """A key's record was: nobody is left whom an earlier start could replace."""
+        key = self._keys[pattern.partition(".")[2]]
+        key.record = None
 
     def acked(self, truth: Truth) -> None:
         """The message of a start was acknowledged."""

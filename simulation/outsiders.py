@@ -131,14 +131,10 @@ class Outsiders:
         body = self._random.choice(bodies)
         if self._chance(0.2):
             body = {**body, "definition": "latest"}
-        sent = self._watch.starts.sent
-        given = sent.get(truth.created.origin.partition("@")[0])
         for _ in range(self._random.choice((1, 1, 2))):
-            sequence = await self._commands.send(
+            await self._commands.send(
                 f"control.rerun.{truth.run}", encode(body), {MSG_ID: f"again{self._reruns}"}
             )
-            if given is not None:
-                sent.setdefault(str(sequence), given)
             await asyncio.sleep(self._random.choice((0.0, 12.0)))
 
     def _know(self, body: bytes, value: Any) -> None:

@@ -105,5 +105,6 @@ def _is_done(past: Truth, step: str, wanted: Rerun) -> bool:
         return True
     failed = f"{past.run}/{EventType.STEP_FAILED}/{step}/"
     given_up = record.is_kept or any(one.startswith(failed) for one in past.published)
+    given_up = given_up or past.record.status is RunStatus.COMPLETED  # nothing was tried again
     passed_over = past.plan.steps[step].continue_on_error and given_up
     return passed_over and not wanted.failed

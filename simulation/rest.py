@@ -7,7 +7,7 @@ __all__ = ["left_over", "unrest"]
 from typing import TYPE_CHECKING, Any
 
 from flowworker.codec.index import entry_of
-from flowworker.codec.keys import RETENTION, START, TIMEOUT
+from flowworker.codec.keys import RETENTION, START, TIMEOUT, run_key
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.status import TERMINAL
@@ -65,6 +65,10 @@ async def left_over(backend: Any, watch: Watch) -> list[str]:
     keys = [key for key in await backend.runs.keys(">") if not is_of_fleet(key)]
     found: list[str] = [key for key in keys if not refused.intersection(key.split("."))]
     payloads = await backend.payloads.keys(">")
+    # So does a record whose alarm is gone with the power, and an input that was kept late.
+    lost = {one for one in refused if not backend.timers.pending(one, RETENTION)}
+    lost = {one for one in lost if run_key(one) in keys}
+    payloads = [key for key in payloads if key.split(".")[0] not in lost]
     # An upload of which no run came goes by itself, in a week. What a signal said stays with its
     # record: without that the next run of this id could not read what it takes.
     stay = (".upload.", f".{COORDINATOR}.signal.")

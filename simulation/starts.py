@@ -83,9 +83,11 @@ class Starts:
         later = record.begins_at or record.rerun_of or record.admission is not None
         first = RunStatus.PENDING if later else RunStatus.RUNNING
         expect(record.status is first, "a run begins otherwise", record.run)
-        body = self.sent.get(record.origin.partition("@")[0])
-        given = UNKNOWN if body is None else _filled(plan.workflow, msgspec.json.decode(body))
         past, parent = runs.get(record.rerun_of), record.parent
+        body = self.sent.get(record.origin.partition("@")[0])
+        given = UNKNOWN if body is None else msgspec.json.decode(body)
+        given = given if past is None else past.given
+        given = _filled(plan.workflow, given) if isinstance(given, dict) else given
         truth = Truth(record.run, plan, record, record, revision, given=given, past=past)
         if parent is not None:
             above = runs[parent.run]
@@ -100,6 +102,7 @@ class Starts:
         truth.rejected = _rejection(record) in self._rejected
         former = runs.get(record.run)
         if former is not None and former.record.refused:  # what was asked of that is there still
+            truth.replaces = True
             truth.published, truth.asked = former.published, former.asked
             truth.steering, truth.signals = former.steering, former.signals
         return truth

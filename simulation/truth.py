@@ -82,17 +82,16 @@ class Truth:
         saga_begun: its record has said that it compensates.
         undone: steps whose compensation was claimed, in this order.
         settled: every record of an attempt that ended, by step and revision.
-        enqueued: steps of which a message was stored.
-        followed: steps whose completion was published and acknowledged.
+        enqueued, followed: steps with a message stored; with their end published and acknowledged.
         published: type by event id, in the order of the history.
         values: payloads of which only a digest is known, by that; all runs of a world share them.
         signals: those that were sent to it.
         answered: answers to approvals that came in: step, action, who answered, and why.
         past: the run of which it is a rerun, if it is one.
         children: runs that its steps are, by id.
-        forgotten_history: its history is removed: what is left of it is going, too.
+        forgotten_history: its history is removed, and so will be what is left.
         robbed: a message of it was lost for good: only a sweep makes up for that.
-        rejected: its start was, before its record was made.
+        rejected, replaces: its start was refused before; another one of its id was.
         ended, gone: its last event was published; its record was removed.
     """
 
@@ -123,6 +122,7 @@ class Truth:
     forgotten_history: bool = False
     robbed: bool = False
     rejected: bool = False
+    replaces: bool = False
     ended: bool = False
     gone: bool = False
 

@@ -23,6 +23,7 @@ from flowworker.codec.keys import (
     step_of_timer,
 )
 from flowworker.coordinator.commands.inbox import Inbox
+from flowworker.coordinator.commands.inputs import forget_input, input_name
 from flowworker.core.admission import asking
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import RUN_ID, sequence_of
@@ -151,6 +152,8 @@ class Alarms:
     ) -> None:
         record = None if found is None else found[0]
         if found is not None and found[0].refused:
+            # Once more: who met the record late may have kept it again, and died.
+            await forget_input(self._stores.payloads, run, input_name(found[0].origin))
             await self._stores.runs.remove(run, found[1])
         elif record is not None and record.status not in TERMINAL:
             get_logger().warning("the retention of a run ended before the run", run=run)
@@ -158,6 +161,7 @@ class Alarms:
             if record is not None:  # its parent must not miss it
                 await self._child_steps.ended(record)
                 await self._retention.tell_schedule(record)
+                await self._debouncing.forget(record)
             await remove_run(self._stores, run, record, self._clock)
 
     async def _begin(self, record: RunRecord, revision: int) -> None:

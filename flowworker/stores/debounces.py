@@ -32,3 +32,7 @@ class DebounceStore:
     async def save(self, record: DebounceRecord, revision: int) -> int:
         """Write a record over `revision` (0: create)."""
         return await self._records.write(debounce_key(record.id), encode(record), revision)
+
+    async def remove(self, key: str, revision: int) -> None:
+        """Remove a key's record, unless it has changed since that revision."""
+        await self._records.purge(debounce_key(key), revision)

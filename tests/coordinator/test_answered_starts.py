@@ -187,7 +187,13 @@ async def test_a_run_of_a_stream_that_is_gone_is_not_taken_for_this_one(door):
 
 @pytest.mark.parametrize(
     ("age", "delivered", "error"),
-    [(0.0, 1, Rejected), (0.0, 2, Unavailable), (3600.0, 1, Rejected), (3600.0, 2, Rejected)],
+    [
+        (0.0, 1, Rejected),
+        (0.0, 2, Unavailable),
+        (20.0, 1, Unavailable),  # this process was held up, and others had it meanwhile
+        (3600.0, 1, Rejected),
+        (3600.0, 2, Rejected),
+    ],
 )
 async def test_what_is_refused_may_have_been_taken_in_before(door, age, delivered, error):
     message = door.message(b"[]", age=age)

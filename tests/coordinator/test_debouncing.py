@@ -183,7 +183,7 @@ async def test_a_run_that_has_the_id_of_one_that_was_replaced_is_another_one(doo
 
 async def test_a_start_that_says_when_it_begins_is_rejected_however_late(door):
     message = door.message(FIRST, "x" * 100_000, **{FLOW_DELAY: "1s"})
-    await door.clock.advance(30.0)
+    await door.clock.advance(90.0)
 
     with pytest.raises(Rejected, match="they cannot say when they begin"):
         await door.take(message)
@@ -202,3 +202,23 @@ async def test_a_run_that_an_answer_does_not_show_keeps_its_input(door):
         await door.take(message)
 
     assert await door.backend.payloads.keys(">") == kept
+
+
+async def test_the_record_of_a_key_is_removed_with_the_last_run_long_after_that_began(door):
+    first = await door.take(door.message(FIRST))
+    second = await door.take(door.message(SECOND))
+    await door.clock.advance(10.0)
+    assert await door.debouncing.may_begin(second)
+
+    async def is_known():
+        return (await door.stores.debounces.load(first.debounce))[1] > 0
+
+    # Not while the one before it may be late to hear of it, nor with that one
+    await door.debouncing.forget(second)
+    assert await is_known()
+    await door.clock.advance(130.0)
+    await door.debouncing.forget(first)
+    assert await is_known()
+
+    await door.debouncing.forget(second)
+    assert not await is_known()

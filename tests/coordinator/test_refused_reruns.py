@@ -10,7 +10,11 @@ from flowworker import HumanAction, RunStatus, parse
 from flowworker.clock import SystemClock
 from flowworker.codec.subjects import CommandKind
 from flowworker.errors import InvalidInput, PayloadTooLarge, RunIdTaken, RunNotFound
-from tests.coordinator.rerunning import FLOW
+from flowworker.stores.removal import remove_run
+from flowworker.stores.stores import stores_of
+from flowworker.testing import ManualClock
+from tests.coordinator.rerunning import FLOW, SETTINGS
+from tests.coordinator.support import parts_of
 from tests.support.waiting import WAIT_LIMIT, eventually
 
 
@@ -186,3 +190,28 @@ async def test_what_would_be_done_is_known_before(flow, coordinator):
         ("d", False, "it is CANCELLED"),
     ]
     assert len(await flow.client.list()) == 1
+
+
+async def test_what_goes_while_it_is_read_is_not_taken_for_all_there_was(
+    backend, flow, coordinator, monkeypatch
+):
+    await flow.fails()
+    stores = stores_of(backend, SETTINGS)
+    found = await stores.runs.load("r1")
+    assert found is not None
+    due = found[0].finished_at + SETTINGS.retention
+    keys = backend.runs.keys
+
+    async def and_they_go(pattern):
+        named = await keys(pattern)
+        if pattern.startswith("step."):
+            monkeypatch.undo()
+            await remove_run(stores, "r1", found[0], SystemClock())
+        return named
+
+    # Given a coordinator that has read the history when another one begins to remove the run
+    monkeypatch.setattr(backend.runs, "keys", and_they_go)
+    reruns = parts_of(stores, ManualClock(due - 1.0)).intake._reruns
+
+    with pytest.raises(InvalidInput, match="run r1 is about to be removed"):
+        await reruns._past("r1")

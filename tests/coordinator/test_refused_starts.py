@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from contextlib import suppress
-from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
-from prometheus_client import CollectorRegistry
 
 from flowworker.codec.index import entry_of
-from flowworker.codec.json import encode
-from flowworker.codec.keys import run_key
 from flowworker.codec.limits import WaitingRun
-from flowworker.coordinator.commands.rejection import Rejected, Rejections
-from flowworker.coordinator.commands.starts import Starts
+from flowworker.coordinator.commands.rejection import Rejected
+from flowworker.coordinator.limits.gate import TurnedAway
 from flowworker.coordinator.limits.run_standing import RunStanding
 from flowworker.coordinator.limits.verdict import Verdict
 from flowworker.core.admission import RunConcurrency
@@ -24,83 +19,12 @@ from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.errors import Unavailable
 from flowworker.stores.limits import Place
-from flowworker.stores.runs import RunStore
 from flowworker.stores.sealing import INPUT
-from flowworker.stores.stores import stores_of
-from flowworker.telemetry.metrics import Metrics
-from flowworker.testing import ManualClock
-from tests.coordinator.support import parts_of
+from tests.coordinator.refusing import LARGE, Door
 
 FIRST, SECOND = "first", "second"
-LARGE = encode({"text": "x" * 100_000, "password": "y" * 10_000})
 SCHEMA = {"properties": {"password": {"secret": True}}}
 HELD_UP = 30.0
-
-
-class StaleRuns(RunStore):
-    """Records, of which an answer may lack one."""
-
-    def __init__(self, records):
-        super().__init__(records)
-        self.unseen = ""
-
-    async def load(self, run):
-        return None if run == self.unseen else await super().load(run)
-
-
-class Door:
-    """Takes start messages in as a coordinator does, and publishes why it does not."""
-
-    def __init__(self, backend):
-        self.backend = backend
-        self.clock = ManualClock()
-        self.runs = StaleRuns(backend.runs)
-        self.stores = dataclasses.replace(stores_of(backend), runs=self.runs)
-        metrics = Metrics(CollectorRegistry())
-        self.gate = parts_of(self.stores, self.clock).gate
-        self.starts = Starts(self.stores, self.gate, self.clock, metrics)
-        self._rejections = Rejections(self.stores, self.clock, metrics)
-        self._sequence = 0
-
-    def message(self, run):
-        self._sequence += 1
-        return SimpleNamespace(
-            subject="start.one",
-            headers={"Nats-Msg-Id": run},
-            data=LARGE,
-            sequence=self._sequence,
-            time=self.clock.now(),
-            delivered=1,
-        )
-
-    async def take(self, message):
-        """Whether it is a run."""
-        try:
-            await self.starts.take("one", message)
-        except Rejected as rejected:
-            await self._rejections.publish(rejected, message)
-            await self.starts.discard(message)
-            return False
-        return True
-
-    async def end(self, run):
-        record, revision = await self.runs.load(run)
-        ended = replace(record, status=RunStatus.COMPLETED)
-        await self.runs.save(ended, revision)
-        await self.gate.over(ended)
-        return ended
-
-    async def left_of(self, run):
-        """But for the record that says so, which is removed later."""
-        kept = [*await self.backend.payloads.keys(">"), *await self.backend.runs.keys(">")]
-        found = await self.runs.load(run)
-        known = {run_key(run)} if found is not None and found[0].refused else set()
-        return [key for key in kept if run in key.split(".") and key not in known]
-
-    async def forget(self, run):
-        """As the alarm does that removes such a record."""
-        _, revision = await self.runs.load(run)
-        await self.runs.remove(run, revision)
 
 
 @pytest.fixture
@@ -284,3 +208,35 @@ async def test_a_start_that_is_refused_takes_nothing_of_the_next_one_with_its_id
     assert await door.stores.payloads.load(payload, SECOND, INPUT) == LARGE
     assert secrets is not None
     assert (await door.stores.secrets.read(SECOND, secrets)).texts
+
+
+async def test_what_was_kept_late_of_a_refused_start_is_removed_with_its_record(door, monkeypatch):
+    message = door.message(SECOND)
+    assert not await door.take(message)
+
+    # Given another process that has the message as well, keeps its input, and dies
+    async def dies(record, revision):
+        raise Unavailable("it is gone")
+
+    with monkeypatch.context() as patch, suppress(Unavailable):
+        patch.setattr(door.runs, "save", dies)
+        await door.take(message)
+    assert await door.left_of(SECOND) != []
+
+    await door.forget(SECOND)
+
+    assert await door.runs.load(SECOND) is None
+    assert await door.left_of(SECOND) == []
+
+
+async def test_a_start_that_is_with_two_is_refused_in_one_way(door):
+    message = door.message(SECOND)
+    with pytest.raises(Rejected):
+        await door.starts.take("one", message)
+    refused, _ = await door.runs.load(SECOND)
+    asking = replace(refused, admission=replace(refused.admission, refused=""))
+
+    why = await door.gate.close(asking, TurnedAway("another reason", Strategy.SKIP, 99.0))
+
+    assert str(why) == refused.refused
+    assert why.retry_at == refused.admission.retry_at

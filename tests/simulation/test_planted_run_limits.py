@@ -80,7 +80,7 @@ def test_the_one_that_came_last_is_let_in_first(monkeypatch):
 
 def test_a_start_that_is_refused_and_goes_on_all_the_same(monkeypatch):
     async def never(self, record, why):
-        return True
+        return why
 
     monkeypatch.setattr(Gate, "close", never)
 
@@ -91,8 +91,8 @@ def test_a_start_that_goes_on_though_another_process_has_rejected_it(monkeypatch
     async def never(events, run, delivery):
         return None
 
-    async def at_once(entrance, record, name):
-        await right(entrance, record, name)
+    async def at_once(entrance, record):
+        await right(entrance, record)
         _, revision = await entrance._runs.load(record.run)
         await entrance._runs.remove(record.run, revision)
 

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 _TRIES = 20
 """Conflicts in a row after which it has to be tried again later."""
 
+_REMEMBERED = 120.0
+"""Seconds after which nobody takes in, or begins, what was sent before another one began."""
+
 
 class Debouncing:
     """One for all starts that a coordinator takes in, and for those whose time has come."""
@@ -120,6 +123,18 @@ class Debouncing:
             return False
         await self._clock.sleep(left)
         return await self.may_begin(record)
+
+    async def forget(self, record: RunRecord) -> None:
+        """A run is removed: so is the record of its key, if no other one has come since.
+
+        Not while one that it has replaced may not know that yet; then it stays.
+        """
+        if not record.debounce:
+            return
+        found, revision = await self._store.load(record.debounce)
+        is_old = self._clock.now() - found.begins_at > _REMEMBERED
+        if found.origin == record.origin and is_old:
+            await self._store.remove(record.debounce, revision)
 
     async def _come(self, record: RunRecord, *, begins: bool) -> DebounceRecord:
         """The record of its key once a run has come, and has begun, if it is to and it is time."""

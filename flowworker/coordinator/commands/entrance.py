@@ -5,7 +5,7 @@ Whatever makes runs comes by here with them: starts, steps with children, schedu
 
 from __future__ import annotations
 
-__all__ = ["LONGEST", "Entrance"]
+__all__ = ["Entrance"]
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -14,7 +14,8 @@ from flowworker.codec.cloudevents import run_started_event, scheduled_event
 from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.keys import RETENTION, START
-from flowworker.coordinator.commands.inputs import forget_input
+from flowworker.coordinator.commands.inputs import forget_input, input_name
+from flowworker.coordinator.commands.lateness import LONGEST
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.limits.gate import TurnedAway
 from flowworker.core.ids import sequence_of
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from flowworker.coordinator.limits.gate import Gate
     from flowworker.core.records import RunRecord
     from flowworker.stores.stores import Stores
-
-LONGEST = 5.0
-"""Seconds for the removal of a run that is not to be, and for making one that may be removed."""
-
 
 _REMEMBERED = 120.0
 """Seconds for which the record of a refused run stays: no answer is so old, and no message comes
@@ -59,15 +56,15 @@ class Entrance:
             await self._gate.cancelling.cancel(record, str(turned_away))
         return None
 
-    async def close(self, record: RunRecord, why: TurnedAway) -> bool:
-        """See to it that a run is not to be; False if another process has let it in meanwhile.
+    async def close(self, record: RunRecord, why: TurnedAway) -> TurnedAway | None:
+        """See to it that a run is not to be, and why; None if another process has let it in.
 
         It is there until it is removed, so that who meets it does the rest.
         """
         return await self._gate.close(record, why)
 
-    async def put_away(self, record: RunRecord, name: str) -> None:
-        """Remove what there is of a run that is not to be, and its input, which has that name.
+    async def put_away(self, record: RunRecord) -> None:
+        """Remove what there is of a run that is not to be, and its input.
 
         Its record stays as long as somebody may know less: who has the same message, or the same
         time of a schedule, meets it, and makes no run. Then an alarm removes it.
@@ -79,7 +76,7 @@ class Entrance:
         found = await self._runs.load(record.run)
         if found is None or found[0].origin != record.origin or not found[0].refused:
             return  # another process has done so
-        await forget_input(self._payloads, record.run, name)
+        await forget_input(self._payloads, record.run, input_name(record.origin))
         if self._clock.monotonic() > until:
             raise Unavailable(f"it took too long to remove run {record.run}")
         await self._runs.unindex(entry_of(record))  # it may have waited at first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Inputs", "filled_input", "forget_input"]
+__all__ = ["Inputs", "filled_input", "forget_input", "input_name"]
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from flowworker.codec.defaults import filled, has_defaults
 from flowworker.codec.json import encode
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import read_object
-from flowworker.core.ids import COORDINATOR
+from flowworker.core.ids import COORDINATOR, sequence_of
 from flowworker.definitions import InputValidator
 from flowworker.errors import DefinitionError, InvalidInput
 from flowworker.redaction import Secrets, hidden_text
@@ -80,6 +80,14 @@ class Inputs:
         except InvalidInput as error:  # where it would be kept means nothing to its sender
             raise type(error)(str(error).replace(name, "input", 1)) from error
         return payload, secrets
+
+
+def input_name(origin: str) -> str:
+    """Under which name the input of a run is kept that is begun by the start with that origin.
+
+    No other start has it. All that are begun by no start share one, and each has an id of its own.
+    """
+    return f"{INPUT}.{sequence_of(origin)}"
 
 
 async def forget_input(payloads: PayloadStore, run: str, name: str) -> None:

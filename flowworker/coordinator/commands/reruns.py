@@ -26,10 +26,10 @@ from flowworker.codec.keys import RETENTION
 from flowworker.codec.messages import decode_rerun
 from flowworker.codec.trace import new_trace
 from flowworker.coordinator.commands.inbox import NotYet
-from flowworker.coordinator.commands.inputs import forget_input
+from flowworker.coordinator.commands.inputs import forget_input, input_name
+from flowworker.coordinator.commands.lateness import is_late, look_again
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import parse_start, run_of
-from flowworker.coordinator.commands.starts import look_again
 from flowworker.coordinator.commands.uploads import check_upload, load_upload, open_sealed
 from flowworker.coordinator.history import History
 from flowworker.coordinator.results import brief_result
@@ -135,7 +135,7 @@ class Reruns:
             past, record = await self._new(of, run, delivery)
         except Rejected as rejected:
             look_again(rejected, delivery, self._clock.now())
-            if delivery.delivered > 1:  # it may have been fine before, up to its record
+            if is_late(delivery, self._clock.now()):  # it may have been fine before
                 await forget_input(self._payloads, run, _name(delivery))
             raise
         revision = await self._runs.save(record, 0)
@@ -232,10 +232,16 @@ class Reruns:
         history = History(of, past.plan, published)
         if history.is_ahead(past.revision, past.steps, now):
             raise Unavailable(f"what was read of run {of} is stale")
-        due = await self._retention.due(past.record, RETENTION)
-        if not published and due is not None and now > due - _NEAR:
+        if await self._is_going(past, has_history=bool(published)):
             raise InvalidInput(f"run {of} is about to be removed")
         return past
+
+    async def _is_going(self, past: Past, *, has_history: bool) -> bool:
+        """Whether what was read may lack what is removed already: the history goes first."""
+        due = await self._retention.due(past.record, RETENTION)
+        if due is None or self._clock.now() <= due - _NEAR:
+            return False
+        return not (has_history and await self._backend.events.history(past.record.run))
 
     async def _input(self, command: RerunCommand, run: str) -> bytes | None:
         """The input that was sent; None if there is none."""
@@ -277,7 +283,7 @@ class Reruns:
 
 
 def _name(delivery: Delivery) -> str:
-    return f"input.{delivery.sequence}"
+    return input_name(origin_of(delivery.sequence, delivery.time))
 
 
 def _wanted(command: RerunCommand) -> Rerun:

@@ -11,7 +11,7 @@ Step by step, and what happens if the coordinator dies after each:
 
 from __future__ import annotations
 
-__all__ = ["Starts", "look_again"]
+__all__ = ["Starts"]
 
 import asyncio
 from contextlib import suppress
@@ -23,21 +23,26 @@ from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_INPUT, MSG_ID, STORED
 from flowworker.codec.trace import new_trace
 from flowworker.coordinator.commands.debouncing import Debouncing
-from flowworker.coordinator.commands.entrance import LONGEST, Entrance
+from flowworker.coordinator.commands.entrance import Entrance
 from flowworker.coordinator.commands.inbox import NotYet
-from flowworker.coordinator.commands.inputs import Inputs, filled_input, forget_input
+from flowworker.coordinator.commands.inputs import (
+    Inputs,
+    filled_input,
+    forget_input,
+    input_name,
+)
 from flowworker.coordinator.commands.labels import RunLabels
+from flowworker.coordinator.commands.lateness import LONGEST, is_late, look_again
 from flowworker.coordinator.commands.rejection import Rejected, refused_before
 from flowworker.coordinator.commands.requests import parse_start, reference_of, run_of
 from flowworker.coordinator.commands.run_limits import RunLimits, limited, may_refuse
 from flowworker.coordinator.commands.uploads import Gone, load_upload, open_sealed
 from flowworker.coordinator.limits.gate import TurnedAway
 from flowworker.coordinator.results import brief_result
-from flowworker.core.ids import COORDINATOR, origin_of, sequence_of
+from flowworker.core.ids import COORDINATOR, origin_of
 from flowworker.core.limit import Strategy
 from flowworker.core.payload import Stored
 from flowworker.core.records import RunRecord
-from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import (
     Conflict,
@@ -109,7 +114,7 @@ class Starts:
         """Drop what was kept for a message, once it is a run or its rejection is published."""
         closed = self._closed.get(delivery.sequence)
         if closed is not None:  # forgotten last: another delivery of it must not be acknowledged
-            await self.entrance.put_away(closed, _name(closed.origin))
+            await self.entrance.put_away(closed)
             self._closed.pop(delivery.sequence, None)
         if delivery.headers.get(FLOW_INPUT) == STORED:
             with suppress(Rejected):
@@ -131,8 +136,8 @@ class Starts:
             found = await self._runs.load(run)
             if found is None:
                 look_again(refused, delivery, self._clock.now())
-                if delivery.delivered > 1:  # it may have been fine before, up to its record
-                    await forget_input(self._payloads, run, _name(_origin(delivery)))
+                if is_late(delivery, self._clock.now()):  # it may have been fine before
+                    await forget_input(self._payloads, run, input_name(_origin(delivery)))
                 raise
             record, revision = found[0], 0  # it may have gone on since it was created
             if record.origin != _origin(delivery):
@@ -160,7 +165,7 @@ class Starts:
         if why is None:
             why = await self.entrance.enter(record, revision)
         await self.debouncing.replace(record)
-        if why is not None and await self.entrance.close(record, why):
+        if why is not None and (why := await self.entrance.close(record, why)) is not None:
             self._closed[delivery.sequence] = record
             raise Rejected(str(why), RunRefused.__name__, why.retry_at)
         if revision:
@@ -172,7 +177,7 @@ class Starts:
             digest = sha256(delivery.data).hexdigest()
             if delivery.headers.get(FLOW_INPUT) == STORED:
                 digest = reference_of(run, delivery).digest
-            await self._payloads.forget(run, COORDINATOR, _name(_origin(delivery)), digest)
+            await self._payloads.forget(run, COORDINATOR, input_name(_origin(delivery)), digest)
 
     async def _input(self, start: Start) -> bytes:
         match start.payload:
@@ -188,11 +193,10 @@ class Starts:
 
         Who was held up may have it long after another one has acknowledged it.
         """
-        is_late = delivery.delivered > 1 or self._clock.now() - delivery.time > LONGEST
-        if is_late and await self._runs.load(run) is None:
+        if is_late(delivery, self._clock.now()) and await self._runs.load(run) is None:
             before = await refused_before(self._backend.events, run, delivery)
             if before is not None:
-                await forget_input(self._payloads, run, _name(_origin(delivery)))
+                await forget_input(self._payloads, run, input_name(_origin(delivery)))
                 raise before
 
     async def _new(self, start: Start, delivery: Delivery) -> RunRecord:
@@ -204,7 +208,7 @@ class Starts:
         sent = await self._input(start)
         data = await self.inputs.checked(plan, sent)
         labels = await self.labels.of(plan.workflow, data, start.labels)
-        name = _name(start.origin)
+        name = input_name(start.origin)
         try:
             admission = self.limits.of(plan.workflow, data, labels)
             key = self.debouncing.key(plan.workflow, start.begins_at, data, labels)
@@ -270,7 +274,7 @@ class Starts:
         try:
             given = await self._input(start)
         except Gone:
-            if delivery.delivered > 1:  # it was answered before: only then is an upload dropped
+            if is_late(delivery, self._clock.now()):  # dropped when it was answered before
                 return
             raise
         given = given if plan is None else filled_input(plan, given)
@@ -280,19 +284,6 @@ class Starts:
 
 def _origin(delivery: Delivery) -> str:
     return origin_of(delivery.sequence, delivery.time)
-
-
-def _name(origin: str) -> str:
-    return f"input.{sequence_of(origin)}"
-
-
-def look_again(refused: Exception, delivery: Delivery, now: float) -> None:
-    """Raise Unavailable if this message may have made a run that a stale answer does not show."""
-    if isinstance(refused, Conflict):  # there is one, or was a moment ago
-        raise Unavailable(f"there is a run that was not found: {refused}") from refused
-    repeated = isinstance(refused, Rejected) and delivery.delivered > 1
-    if (repeated or isinstance(refused, Gone)) and may_be_unseen(delivery.time, now):
-        raise Unavailable(f"rejected unless it was taken in before: {refused}") from refused
 
 
 def _digest(data: msgspec.Raw) -> str:

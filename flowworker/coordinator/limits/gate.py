@@ -107,10 +107,11 @@ class Gate:
         except TurnedAway as turned_away:
             await self.cancelling.cancel(record, str(turned_away))
 
-    async def close(self, record: RunRecord, why: TurnedAway) -> bool:
-        """See to it that a run that nobody knows of yet never begins; False if it was let in.
+    async def close(self, record: RunRecord, why: TurnedAway) -> TurnedAway | None:
+        """See to it that a run that nobody knows of yet never begins; None if it was let in.
 
-        Its record says so until it is removed: nobody else goes on with it, but to remove it.
+        Its record says so until it is removed: nobody else goes on with it, but to remove it. Who
+        comes second gives the reason of the first one: so it is refused in one way.
         """
         for _ in range(_TRIES):
             found = await self._runs.load(record.run)
@@ -119,11 +120,13 @@ class Gate:
             if known is None and may_be_unseen(record.created_at, self._clock.now()):
                 raise Unavailable(f"what was read of run {record.run} may be stale")
             if found is None or known is None or admission is None or record.admission is None:
-                return True  # another process has removed it
-            if admission.ticket != record.admission.ticket or admission.refused:
-                return True
+                return why  # another process has removed it
+            if admission.ticket != record.admission.ticket:
+                return why
+            if admission.refused:
+                return TurnedAway(admission.refused, why.strategy, admission.retry_at)
             if not known.is_asking or known.status in TERMINAL:
-                return False
+                return None
             refused = replace(admission, refused=str(why), retry_at=why.retry_at)
             closed = replace(known, admission=refused)
             try:
@@ -131,7 +134,7 @@ class Gate:
             except Conflict:
                 continue
             await self.over(closed)
-            return True
+            return why
         raise Unavailable(f"run {record.run} changes all the time, or what was read is stale")
 
     async def over(self, record: RunRecord) -> None:

@@ -15,7 +15,7 @@ from flowworker.codec.event_data import EventData
 from flowworker.codec.json import encode_sorted
 from flowworker.codec.trace import new_trace
 from flowworker.coordinator.commands.addressing import publish_to_run
-from flowworker.coordinator.commands.inputs import forget_input
+from flowworker.coordinator.commands.inputs import forget_input, input_name
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import read_object
 from flowworker.coordinator.commands.run_limits import limited, may_refuse
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
 
-_NAME = "input.0"
+_NAME = input_name("")
 
 
 class ScheduledRuns:
@@ -117,9 +117,9 @@ class ScheduledRuns:
         if why is None and may_refuse(record.admission):
             found = await self._runs.load(record.run)
             return "" if found is None else found[0].refused
-        if why is None or not await entrance.close(record, why):
+        if why is None or (why := await entrance.close(record, why)) is None:
             return ""
-        await entrance.put_away(record, _NAME)
+        await entrance.put_away(record)
         return str(why)
 
     async def ends(self, wanted: Iterable[str]) -> dict[str, RunStatus | None]:

@@ -18,7 +18,7 @@ from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode, encode_sorted
 from flowworker.codec.messages import StepInput, StepMessage
 from flowworker.codec.trace import TraceContext, attempt_span, parse_trace
-from flowworker.coordinator.commands.inputs import forget_input
+from flowworker.coordinator.commands.inputs import forget_input, input_name
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.run_limits import limited
 from flowworker.core.admission import Admission
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from flowworker.telemetry.metrics import Metrics
     from flowworker.telemetry.tracing import Tracing
 
-_NAME = "input.0"
+_NAME = input_name("")
 
 
 class ChildLimit(InvalidInput):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["Inflight", "LiveRun", "passed_on"]
+__all__ = ["Inflight", "LiveRun", "only_dispatches", "passed_on"]
 
 import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from flowworker.core.effects import Dispatch
 from flowworker.core.status import TERMINAL
 from flowworker.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
-    from flowworker.core.effects import Dispatch
+    from flowworker.core.effects import Effect
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
 
@@ -114,3 +115,8 @@ def passed_on() -> Iterator[None]:
         yield
     except Conflict as late:
         raise Unavailable(str(late)) from late
+
+
+def only_dispatches(effects: Sequence[Effect]) -> bool:
+    """Whether they are nothing but step messages, and some."""
+    return bool(effects) and all(isinstance(effect, Dispatch) for effect in effects)

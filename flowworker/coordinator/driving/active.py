@@ -28,11 +28,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import begun_run
+from flowworker.coordinator.driving.settled import Settled
 from flowworker.coordinator.history import History
-from flowworker.coordinator.live import LiveRun, passed_on
+from flowworker.coordinator.live import LiveRun, only_dispatches, passed_on
 from flowworker.coordinator.steps.answers import questions
 from flowworker.core.decide import decide
-from flowworker.core.effects import Dispatch
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import Signalled
 from flowworker.core.rebuild import rebuild
@@ -95,6 +95,7 @@ class ActiveRuns:
         self._most = most
         self._is_busy = is_busy
         self._held: dict[str, LiveRun] = {}
+        self._settled = Settled(clock)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -115,7 +116,7 @@ class ActiveRuns:
     async def view(
         self, run: str, cause: Published, *, generation: int, redelivered: bool
     ) -> LiveRun | None:
-        """The run that an event is about; None if it is gone.
+        """The run that an event is about; None if it is gone, or nothing follows.
 
         It is what is in memory, if that is of the present generation. Else it is rebuilt, unless
         the event is the run's start, comes for the first time and carries the whole record, and
@@ -133,6 +134,8 @@ class ActiveRuns:
         live = self._held.get(run)
         if live is not None and live.generation == self.generation:
             return live
+        if live is None and self._settled.covers(run, self.generation, cause):
+            return None
         event = cause.event
         is_start = event.type is EventType.STARTED and event.data.revision > 0
         if live is None and is_start and not redelivered:
@@ -202,6 +205,7 @@ class ActiveRuns:
             await self._runs.relist(live.state.record)
         if live.ended or live.state.record.is_early:  # its start is not to be missed
             self.forget(live)
+            self._settled.note(run, generation, history)
         return live
 
     async def follow(
@@ -223,7 +227,7 @@ class ActiveRuns:
         state, effects = decide(live.plan, before, fact, self._clock.now())
         # Also steps that look again at what they wait for.
         changed = state is not before or bool(effects) or isinstance(fact, Signalled)
-        overlaps = pass_on is not None and _only_dispatches(effects)
+        overlaps = pass_on is not None and only_dispatches(effects)
         if effects:
             await live.inflight.at_most(_OVERLAPPING - 1 if overlaps else 0)
             if self._held.get(before.record.run) is not live:
@@ -292,7 +296,3 @@ class ActiveRuns:
 
     def _is_idle(self, run: str, live: LiveRun) -> bool:
         return not (self._is_busy(run) or live.delayed or live.inflight)
-
-
-def _only_dispatches(effects: Sequence[Effect]) -> bool:
-    return bool(effects) and all(isinstance(effect, Dispatch) for effect in effects)

@@ -56,9 +56,11 @@ def check_event(truth: Truth, event: CloudEvent, writer: Process) -> None:
         expect(not truth.rejected, "a run begins whose start was rejected", where)
     elif not _may_precede(truth, event):
         expect(EventType.STARTED in truth.published.values(), "published before the start", where)
+    is_end = event.type in END_OF.values()
     if truth.ended and event.type not in MAY_COME_LATE:
-        expect(truth.gone, "published after the end", where)
-    if event.type in END_OF.values():
+        held_up = writer.was_held_up() and not is_end
+        expect(truth.gone or held_up, "published after the end", where)
+    if is_end:
         _check_end(truth, event)
         truth.ended = True
     data = event.data

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from simulation.stale_reads import StaleView
 
 
+_MOMENT = 1.0
+"""Seconds."""
+
+
 class Process(process.Process):
     """One process, from its start to its end.
 
@@ -32,3 +36,7 @@ class Process(process.Process):
         """What it reads now instead of the present, if anything."""
         stale = self.stale
         return None if stale is None or stale.until <= self._loop.moment else stale
+
+    def was_held_up(self) -> bool:
+        """Whether it stood still until a moment ago, and may go on with what is out of date."""
+        return self.stalled_until > 0.0 and self._loop.moment - self.stalled_until < _MOMENT

@@ -106,15 +106,15 @@ class Alarms:
         step = step_of_timer(name)
         found = await self._stores.runs.load(run)
         ended = found is not None and found[0].status in TERMINAL
-        over = ended or (found is not None and bool(found[0].refused))
-        expected = over if name == RETENTION else found is not None
+        refused = found is not None and bool(found[0].refused)  # and another may have its id
+        expected = ended or refused if name == RETENTION else found is not None and not refused
         unseen = may_be_unseen(delivery.time, self._clock.now())
         stale = Unavailable(f"what was read of run {run} may be stale")
         if not expected and unseen:
             raise stale
         if name == RETENTION:
             await self._remove(run, found, delivery)
-        elif found is None:
+        elif found is None or refused:
             return
         elif ended:
             if name == START:

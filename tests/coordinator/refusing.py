@@ -85,6 +85,9 @@ class Door:
 
     async def forget(self, run):
         """Have the alarm go off that removes such a record."""
-        time = self.clock.now()
-        delivery = SimpleNamespace(subject=f"timer.{run}.{RETENTION}", time=time)
+        await self.goes_off(run, RETENTION, self.clock.now())
+
+    async def goes_off(self, run, name, time):
+        """An alarm that is from that time."""
+        delivery = SimpleNamespace(subject=f"timer.{run}.{name}", time=time)
         await self._alarms._handle(delivery)

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from flowworker.codec.index import entry_of
+from flowworker.codec.keys import START
 from flowworker.codec.limits import WaitingRun
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.limits.gate import TurnedAway
@@ -240,3 +241,17 @@ async def test_a_start_that_is_with_two_is_refused_in_one_way(door):
 
     assert str(why) == refused.refused
     assert why.retry_at == refused.admission.retry_at
+
+
+async def test_an_alarm_of_a_run_that_only_a_refused_one_is_seen_of_comes_again(door):
+    # Given a run that begins later, and an answer that shows a refused start of its id instead
+    assert not await door.take(door.message(SECOND))
+    time = door.clock.now()
+
+    with pytest.raises(Unavailable, match="may be stale"):
+        await door.goes_off(SECOND, START, time)
+    await door.clock.advance(90.0)
+    await door.goes_off(SECOND, START, time)
+
+    record, _ = await door.runs.load(SECOND)
+    assert (record.status, bool(record.refused)) == (RunStatus.PENDING, True)

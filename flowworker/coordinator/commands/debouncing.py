@@ -119,6 +119,8 @@ class Debouncing:
         # What it came behind has begun meanwhile, so that it has more time
         left = found.begins_at - self._clock.now()
         if left > EARLY:
+            # By the timer's clock it may be time: set to then, it would go off again and again.
+            await self._clock.sleep(EARLY)
             await self._backend.timers.set(record.run, START, found.begins_at)
             return False
         await self._clock.sleep(left)

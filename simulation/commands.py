@@ -124,9 +124,13 @@ def _is_kept(truth: Truth | None, delivery: Delivery) -> bool:
 
 
 def check_alarm(
-    runs: Mapping[str, Truth], pending: Pending, schedules: Schedules, delivery: Delivery
+    runs: Mapping[str, Truth],
+    pending: Pending,
+    schedules: Schedules,
+    waits: Callable[[str], bool],
+    delivery: Delivery,
 ) -> None:
-    """An alarm was acknowledged."""
+    """An alarm was acknowledged; `waits` says whether a run stands on the list of a limit."""
     _, run, name = delivery.subject.split(".", 2)
     if name in {SCHEDULE_NEXT, SCHEDULE_CHANGED}:
         schedules.alarm_acked(delivery, pending)
@@ -142,11 +146,13 @@ def check_alarm(
         expect(truth.gone or again or early, "the end of a retention was lost", run)
     elif name == START:
         started = event_id(run, EventType.STARTED) in truth.published
-        later = event_id(run, EventType.CANCEL_REQUESTED, "debounce") in truth.published
-        later = later or truth.record.is_asking  # another has come, or limits let it in
+        stops = [event_id(run, EventType.CANCEL_REQUESTED, by) for by in ("debounce", "limit")]
+        # Another has come, or there is no place; or limits let it in, perhaps at this moment
+        later = not truth.published.keys().isdisjoint(stops)
+        later = later or truth.record.is_asking or waits(run)
         expect(started or truth.over or again or later, "the beginning of a run was lost", run)
     else:
         record, _ = truth.steps.get(step, (None, 0))
-        waits = record is not None and record.outcome is Outcome.RUNNING and not record.worker
+        sleeps = record is not None and record.outcome is Outcome.RUNNING and not record.worker
         again = again or pending.events(run) > 0  # the next attempt begins, and sets its own
-        expect(not waits or truth.over or again, "the end of a wait was lost", f"{run} {step}")
+        expect(not sleeps or truth.over or again, "the end of a wait was lost", f"{run} {step}")

@@ -228,7 +228,7 @@ class Watch:
     def timer_acked(self, delivery: Delivery) -> None:
         """An alarm was acknowledged."""
         with self._reporting():
-            check_alarm(self.runs, self.pending, self.schedules, delivery)
+            check_alarm(self.runs, self.pending, self.schedules, self.limits.waits, delivery)
 
     def _check_moving(self, truth: Truth) -> None:
         """Something durable moves the run on, without anybody looking after it."""

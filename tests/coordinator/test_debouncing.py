@@ -229,3 +229,24 @@ async def test_the_record_of_a_key_is_removed_with_the_last_run_long_after_that_
 
     await door.debouncing.forget(second)
     assert not await is_known()
+
+
+async def test_one_that_was_replaced_is_told_so_though_an_answer_does_not_show_it(door):
+    # Given a run that nobody has told that a later one has come
+    first = await door.take(door.message(FIRST))
+    with pytest.MonkeyPatch.context() as cut_short:
+        cut_short.setattr(door.debouncing, "_stop", no_stop)
+        await door.take(door.message(SECOND))
+    await door.clock.advance(20.0)
+
+    door.runs.unseen = FIRST
+    with pytest.raises(Unavailable, match="what was read of run first is stale"):
+        await door.debouncing.may_begin(first)
+    door.runs.unseen = ""
+
+    assert not await door.debouncing.may_begin(first)
+    assert await door.is_asked_to_stop(FIRST)
+
+
+async def no_stop(_record, _last):
+    """As if the coordinator had died before that."""

@@ -111,7 +111,9 @@ class Debouncing:
         found = await self._come(record, begins=True)
         if begun(found, record.origin) is None:
             known = await self._runs.load(record.run)  # it may have begun long ago
-            if known is not None and known[0].origin == record.origin:
+            if known is None or is_behind(record.origin, known[0].origin):
+                raise Unavailable(f"what was read of run {record.run} is stale")
+            if known[0].origin == record.origin:
                 await self._stop(known[0], found.run)
             return False
         if found.origin != record.origin or found.begun:

@@ -92,10 +92,8 @@ def check_message(truth: Truth, message: StepMessage, writer: str) -> None:
     """A step message is stored: what led to it is durable and published."""
     where = f"{message.run} {message.step} {message.attempt}"
     step = truth.plan.step(message.step)
-    if not (
-        step.limits or step.concurrency or step.fairness
-    ):  # of those, another run lets them in, and looks then
-        check_begins(truth, writer, where)
+    if not (step.limits or step.concurrency or step.throttle or step.fairness):
+        check_begins(truth, writer, where)  # else another run lets it in, and looks then
     if message.kind is Kind.COMPENSATE:
         # One that was cut off may enqueue again what is over: `finally` may run by now.
         begun = truth.saga_begun or truth.over

@@ -90,6 +90,11 @@ def _is_undone(past: Truth, step: str) -> bool:
     )
 
 
+def _is_cut_short(past: Truth) -> bool:
+    """Whether a step may have ended it, while others were to be tried again."""
+    return any(step.end is not None and step.id in past.steps for step in past.plan.steps.values())
+
+
 def _is_done(past: Truth, step: str, wanted: Rerun) -> bool:
     record, _ = past.steps.get(step, (None, 0))
     if record is None:
@@ -105,6 +110,6 @@ def _is_done(past: Truth, step: str, wanted: Rerun) -> bool:
         return True
     failed = f"{past.run}/{EventType.STEP_FAILED}/{step}/"
     given_up = record.is_kept or any(one.startswith(failed) for one in past.published)
-    given_up = given_up or past.record.status is RunStatus.COMPLETED  # nothing was tried again
+    given_up = given_up or (past.record.status is RunStatus.COMPLETED and not _is_cut_short(past))
     passed_over = past.plan.steps[step].continue_on_error and given_up
     return passed_over and not wanted.failed

@@ -72,13 +72,11 @@ class Truth:
 
     Attributes:
         created, given: the record as it was written first, and its input.
-        steps: record and revision by step.
-        outputs: revision of the record that completed a step.
-        asked: reasons to stop that somebody has asked for.
+        steps, outputs: record and revision by step; revision of that which completed it.
         stopped_by: processes that wrote that it stops, why, and the first revision of that.
-        steering: pauses and unpauses that were asked for.
+        asked, steering: reasons to stop that were asked for; pauses and unpauses that were.
         paused_by: processes that have followed a pause, and what of the past each had read before.
-        was_paused: its record has said so.
+        was_paused, let_go_by: its record has said so; who wrote then that it goes on.
         saga_begun: its record has said that it compensates.
         undone: steps whose compensation was claimed, in this order.
         settled: every record of an attempt that ended, by step and revision.
@@ -86,9 +84,8 @@ class Truth:
         published: type by event id, in the order of the history.
         values: payloads of which only a digest is known, by that; all runs of a world share them.
         signals: those that were sent to it.
-        answered: answers to approvals that came in: step, action, who answered, and why.
-        past: the run of which it is a rerun, if it is one.
-        children: runs that its steps are, by id.
+        answered: to approvals, as it came in: step, action, who answered, and why.
+        past, children: the run of which it is a rerun, if it is one; runs that its steps are.
         forgotten_history: its history is removed, and so will be what is left.
         robbed: a message of it was lost for good: only a sweep makes up for that.
         rejected, replaces: its start was refused before; another one of its id was.
@@ -107,6 +104,7 @@ class Truth:
     steering: set[Steered] = field(default_factory=set)
     paused_by: dict[str, tuple[Process, StaleView | None]] = field(default_factory=dict)
     was_paused: bool = False
+    let_go_by: str = ""
     saga_begun: bool = False
     undone: list[str] = field(default_factory=list)
     settled: dict[tuple[str, int], StepRecord] = field(default_factory=dict)
@@ -173,6 +171,7 @@ class Truth:
         if record.stop is not None and record.stop.reason is not known:
             self.stopped_by[writer] = (record.stop.reason, revision)
         if not record.is_paused:
+            self.let_go_by = writer if self.paused_by else self.let_go_by
             self.paused_by.clear()
         else:
             self.was_paused = True
@@ -261,12 +260,13 @@ class Truth:
         """Whether a failure of the step does not stop the run."""
         return self.plan.step(step).continue_on_error or self.plan.closes(step)
 
-    def forgotten(self, step: str, *, more: bool) -> list[str]:
+    def forgotten(self, step: str, reader: str, *, more: bool) -> list[str]:
         """Successors that nobody enqueued, though all that they wait for is followed.
 
         With `more` events to come one that may begin early may be on its way because of another.
+        Where it pauses, as far as its reader knows, who lets it go on does the rest.
         """
-        if self.record.is_paused:
+        if self.record.is_paused or self.let_go_by not in {"", reader}:
             return []
         return [
             after

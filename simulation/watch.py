@@ -93,8 +93,8 @@ class Watch:
             elif kind == "step":
                 self._step_written(process, decode_step(key, value), revision)
             elif kind == "signal":
-                signal, quiet = decode_signal(value), self.quiet
-                check_signal(self.runs[signal.run], signal, quiet.moment, quiet=quiet.is_quiet)
+                signal, now = decode_signal(value), self.quiet.moment
+                check_signal(self.runs[signal.run], signal, now, quiet=self.quiet.is_quiet)
                 self.constructs["signal taken" if signal.taken_by else "signal kept"] += 1
             elif kind in self._books:
                 self._books[kind].written(key, value, self.runs)
@@ -211,15 +211,15 @@ class Watch:
         if truth is None:
             return
         self._check_moving(truth)
-        event = decode_event(delivery.data)
+        event, more = decode_event(delivery.data), self.pending.events(run) > 0
         with self._reporting():
             check_steering(truth, event, process, self.pending, self.quiet)
         if event.type is EventType.STEP_COMPLETED and event.data.step in truth.plan.steps:
             truth.followed.add(event.data.step)
-            if truth.record.stop is None and not (self.misled or truth.robbed):
-                forgotten = truth.forgotten(event.data.step, more=self.pending.events(run) > 0)
+            if not (truth.record.stop or self.misled or truth.robbed):
+                forgotten = truth.forgotten(event.data.step, process.name, more=more)
                 self.expect(not forgotten, "acknowledged before what follows", forgotten)
-        if not self.pending.events(run) and not truth.robbed:
+        if not (more or truth.robbed):
             with self._reporting():
                 self.replays.check(process, truth, event, int(partition))
                 if truth.over:

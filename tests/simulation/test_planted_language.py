@@ -162,7 +162,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             'which runs again" if behind else ""',
             'which runs again" if False else ""',
             "a step is kept that is to run",
-            From(10, CALM),
+            From(30, CALM),
             id="a rerun that keeps what is behind something that runs",
         ),
         pytest.param(

@@ -12,7 +12,7 @@ from flowworker.codec.subjects import CommandKind
 from flowworker.errors import PayloadTooLarge, Unavailable
 from simulation.deliveries import deliver_to
 from simulation.leases import SimLeases
-from simulation.records import SimLink, SimRecords, SimRuns
+from simulation.records import SimLink, SimPayloads, SimRecords, SimRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
@@ -54,7 +54,7 @@ def backend_of(
         backend,
         runs=runs,
         definitions=SimRecords(gate, backend.definitions, "definitions"),
-        payloads=SimRecords(gate, backend.payloads, "payloads"),
+        payloads=SimPayloads(gate, backend, watch),
         leases=SimLeases(gate, backend),
         steps=_Steps(gate, backend, watch, virtual),
         lanes=_Lanes(gate, backend),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SimLink", "SimRecords", "SimRuns"]
+__all__ = ["SimLink", "SimPayloads", "SimRecords", "SimRuns"]
 
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -76,6 +76,20 @@ class SimRecords:
 
     async def _purge(self, pattern: str, through: int) -> None:
         await self._records.purge(pattern, through)
+
+
+class SimPayloads(SimRecords):
+    """Inputs and outputs: all of a run go when it is removed, before its history does."""
+
+    def __init__(self, gate: Gate, backend: Backend, watch: Watch) -> None:
+        super().__init__(gate, backend.payloads, "payloads")
+        self._watch = watch
+
+    async def _purge(self, pattern: str, through: int) -> None:
+        await super()._purge(pattern, through)
+        run, _, rest = pattern.partition(".")
+        if rest == ">":
+            self._watch.forgotten(run)
 
 
 class SimRuns(SimRecords):

@@ -149,11 +149,12 @@ class RunStore:
     async def relist(self, record: RunRecord) -> None:
         """List a run under its status alone, wherever it is listed; if it is nowhere, as well.
 
-        If another process changes it meanwhile, as it is then: nowhere once it is gone or refused.
+        But for one that is not prepared, or refused: that is listed nowhere. If another process
+        changes it meanwhile, it is listed as it is then, and nowhere once it is gone.
         """
         right = entry_of(record)
         found = await self._records.keys(entries_of(record))
-        if found == [right.key]:
+        if found == [right.key] or not (found or record.is_prepared):
             return
         await self.index(right)
         for key in found:

@@ -125,6 +125,18 @@ async def test_a_run_that_is_listed_nowhere_is_listed(runs, status):
     assert await listed(runs) == {str(status): [("two", RUN)]}
 
 
+async def test_a_start_that_was_refused_stays_where_it_is_listed_nowhere(runs, monkeypatch):
+    refused = Admission((), "1-a", refused="no place")
+    record = RunRecord(RUN, "two", "h", RunStatus.PENDING, EMPTY, NOW, admission=refused)
+    await runs.save(record, 0)
+    written: list[object] = []
+    monkeypatch.setattr(runs, "index", written.append)
+
+    await runs.relist(record)
+
+    assert written == []  # else it stays listed, if what comes next fails
+
+
 async def test_who_has_known_a_run_before_it_began_lists_it_as_it_is(runs):
     early = RunRecord(RUN, "two", "h", RunStatus.PENDING, EMPTY, NOW)
     await runs.save(replace(early, status=RunStatus.RUNNING, created_at=NOW + 2.0), 0)

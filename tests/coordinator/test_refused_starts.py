@@ -15,6 +15,7 @@ from flowworker.coordinator.limits.gate import TurnedAway
 from flowworker.coordinator.limits.run_standing import RunStanding
 from flowworker.coordinator.limits.verdict import Verdict
 from flowworker.core.admission import RunConcurrency
+from flowworker.core.event_types import EventType
 from flowworker.core.limit import Strategy
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
@@ -255,3 +256,29 @@ async def test_an_alarm_of_a_run_that_only_a_refused_one_is_seen_of_comes_again(
 
     record, _ = await door.runs.load(SECOND)
     assert (record.status, bool(record.refused)) == (RunStatus.PENDING, True)
+
+
+async def test_who_finds_that_another_one_has_let_a_run_in_makes_it_known(door, monkeypatch):
+    # Given one that has let a run in, and dies before anybody else can know of it
+    message = door.message(SECOND)
+
+    async def dies(*_, **__):
+        raise Unavailable("it is gone")
+
+    with monkeypatch.context() as patch, suppress(Unavailable):
+        patch.setattr(door.backend.events, "publish", dies)
+        await door.end(FIRST)
+        await door.take(message)
+    begun, _ = await door.runs.load(SECOND)
+    assert begun.status is RunStatus.RUNNING
+    asking = replace(
+        begun,
+        status=RunStatus.PENDING,
+        admission=replace(begun.admission, admitted=False),
+    )
+
+    # When another one that has the start as well was about to refuse it
+    assert await door.gate.close(asking, TurnedAway("no place", Strategy.SKIP)) is None
+
+    [event] = await door.backend.events.history(SECOND)
+    assert event.type == EventType.STARTED

@@ -125,7 +125,10 @@ class Gate:
                 return why
             if admission.refused:
                 return TurnedAway(admission.refused, why.strategy, admission.retry_at)
-            if not known.is_asking or known.status in TERMINAL:
+            if known.status in TERMINAL:
+                return None
+            if not known.is_asking:  # who let it in may die before others know of it
+                await self._beginning.again(known)
                 return None
             refused = replace(admission, refused=str(why), retry_at=why.retry_at)
             closed = replace(known, admission=refused)

@@ -84,7 +84,8 @@ def _may_precede(truth: Truth, event: CloudEvent) -> bool:
     delayed = truth.created.begins_at > 0.0 or truth.created.admission is not None
     asked = {EventType.SIGNALLED, EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED}
     asked |= {EventType.PAUSED, EventType.UNPAUSED}
-    before = {EventType.SCHEDULED, *asked}  # who asks may have seen it before it began
+    # Who asks may have seen it before it began, and so may who says what is kept.
+    before = {EventType.SCHEDULED, EventType.STEP_KEPT, *asked}
     return delayed and (event.type in before or truth.record.is_early)
 
 

@@ -45,7 +45,7 @@ class Door:
         parts = parts_of(self.stores, self.clock)
         self.gate, self._alarms = parts.gate, parts.alarms
         self.starts = Starts(self.stores, self.gate, self.clock, metrics)
-        self._rejections = Rejections(self.stores, self.clock, metrics)
+        self.rejections = Rejections(self.stores, self.clock, metrics)
         self._sequence = 0
 
     def message(self, run):
@@ -64,7 +64,7 @@ class Door:
         try:
             await self.starts.take("one", message)
         except Rejected as rejected:
-            await self._rejections.publish(rejected, message)
+            await self.rejections.publish(rejected, message)
             await self.starts.discard(message)
             return False
         return True

@@ -282,3 +282,19 @@ async def test_who_finds_that_another_one_has_let_a_run_in_makes_it_known(door, 
 
     [event] = await door.backend.events.history(SECOND)
     assert event.type == EventType.STARTED
+
+
+async def test_a_start_that_was_rejected_for_another_one_takes_no_id_when_that_is_refused(door):
+    # Given one whose id another one had that was not refused yet, and whose rejection is known
+    first, second = door.message(SECOND), door.message(SECOND)
+    rejected = Rejected("taken by a run with another input", "RunIdTaken")
+    rejected.beside = True
+    await door.rejections.publish(rejected, second)
+    assert not await door.take(first)
+    await door.end(FIRST)
+
+    second.delivered = 2
+    assert not await door.take(second)
+
+    record, _ = await door.runs.load(SECOND)
+    assert record.refused

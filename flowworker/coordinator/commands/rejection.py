@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["RERUN", "Rejected", "Rejections", "may_reply_to", "refused_before"]
+__all__ = [
+    "RERUN",
+    "Rejected",
+    "Rejections",
+    "may_reply_to",
+    "refused_before",
+    "rejected_beside",
+]
 
 from typing import TYPE_CHECKING
 
@@ -59,11 +66,26 @@ def may_reply_to(subject: str, prefixes: tuple[str, ...]) -> bool:
 
 async def refused_before(events: EventLog, run: str, delivery: Delivery) -> Rejected | None:
     """How a start message was rejected for want of a place, by whichever process had it, if so."""
+    before = await _rejected_before(events, run, run, delivery)
+    return before if before is not None and before.error_type == RunRefused.__name__ else None
+
+
+async def rejected_beside(events: EventLog, run: str, delivery: Delivery) -> Rejected | None:
+    """How it was rejected since another start had its id, by whichever process had it, if so."""
+    before = await _rejected_before(events, run_id_of_sequence(delivery.sequence), run, delivery)
+    if before is not None:
+        before.beside = True
+    return before
+
+
+async def _rejected_before(
+    events: EventLog, of: str, run: str, delivery: Delivery
+) -> Rejected | None:
     wanted = event_id(run, EventType.REJECTED, str(delivery.sequence))
-    for one in await events.history(run):
+    for one in await events.history(of):
         if one.type == EventType.REJECTED and one.sender == COORDINATOR:
             found = decode_event(one.data)
-            if found.id == wanted and found.data.error_type == RunRefused.__name__:
+            if found.id == wanted:
                 return Rejected(found.data.reason, found.data.error_type, found.data.retry_at)
     return None
 

@@ -33,7 +33,7 @@ from flowworker.coordinator.commands.inputs import (
 )
 from flowworker.coordinator.commands.labels import RunLabels
 from flowworker.coordinator.commands.lateness import LONGEST, is_late, look_again
-from flowworker.coordinator.commands.rejection import Rejected, refused_before
+from flowworker.coordinator.commands.rejection import Rejected, refused_before, rejected_beside
 from flowworker.coordinator.commands.requests import parse_start, reference_of, run_of
 from flowworker.coordinator.commands.run_limits import RunLimits, limited, may_refuse
 from flowworker.coordinator.commands.uploads import Gone, load_upload, open_sealed
@@ -143,6 +143,7 @@ class Starts:
             if record.origin != _origin(delivery):
                 await self._forget(run, delivery)
                 if record.refused:
+                    await self._say_beside_again(run, delivery)
                     await self.entrance.make_way(record, delivery.sequence)
                 await self._again(workflow, delivery, record)
             if record.status not in {RunStatus.RUNNING, RunStatus.PENDING}:
@@ -197,6 +198,13 @@ class Starts:
             before = await refused_before(self._backend.events, run, delivery)
             if before is not None:
                 await forget_input(self._payloads, run, input_name(_origin(delivery)))
+                raise before
+
+    async def _say_beside_again(self, run: str, delivery: Delivery) -> None:
+        """Raise Rejected if this message was, when another start had its id that is refused now."""
+        if is_late(delivery, self._clock.now()):
+            before = await rejected_beside(self._backend.events, run, delivery)
+            if before is not None:
                 raise before
 
     async def _new(self, start: Start, delivery: Delivery) -> RunRecord:

@@ -231,8 +231,8 @@ async def test_the_record_of_a_key_is_removed_with_the_last_run_long_after_that_
     assert not await is_known()
 
 
-async def test_one_that_was_replaced_is_told_so_though_an_answer_does_not_show_it(door):
-    # Given a run that nobody has told that a later one has come
+async def test_one_that_was_replaced_is_asked_to_stop_though_an_answer_does_not_show_it(door):
+    # Given a run that nobody has asked to stop since a later one came
     first = await door.take(door.message(FIRST))
     with pytest.MonkeyPatch.context() as cut_short:
         cut_short.setattr(door.debouncing, "_stop", no_stop)

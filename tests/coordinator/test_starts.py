@@ -7,7 +7,7 @@ import json
 import pytest
 
 from flowworker.codec.trace import new_trace
-from flowworker.coordinator.commands import starts
+from flowworker.coordinator.commands import lateness
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import run_id_of_sequence
 from flowworker.core.model import Step, Workflow
@@ -171,7 +171,7 @@ async def test_a_start_that_is_refused_in_the_end_leaves_no_input_behind(
         return await save(store, *args)
 
     monkeypatch.setattr(RunStore, "save", failing_once)
-    monkeypatch.setattr(starts, "may_be_unseen", lambda *_: False)  # a minute later
+    monkeypatch.setattr(lateness, "may_be_unseen", lambda *_: False)  # a minute later
 
     reason = await outcome(backend, b'{"text": "%s"}' % (b"x" * 10_000))
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from flowworker.client import Client
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_INPUT, STORED
-from flowworker.coordinator.commands import starts
+from flowworker.coordinator.commands import lateness, starts
 from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import Stored
@@ -45,7 +45,7 @@ def no_window(backend, monkeypatch):
 @pytest.fixture
 def late(monkeypatch):
     """No answer is stale: it is a minute later."""
-    monkeypatch.setattr(starts, "may_be_unseen", lambda *_: False)
+    monkeypatch.setattr(lateness, "may_be_unseen", lambda *_: False)
 
 
 async def record_of(backend, run):

@@ -232,16 +232,12 @@ class Reruns:
         history = History(of, past.plan, published)
         if history.is_ahead(past.revision, past.steps, now):
             raise Unavailable(f"what was read of run {of} is stale")
-        if await self._is_going(past, has_history=bool(published)):
+        due = await self._retention.due(past.record, RETENTION)
+        is_near = due is not None and self._clock.now() > due - _NEAR
+        # Its history goes first, so that what was read may lack what is removed already
+        if is_near and not (published and await self._backend.events.history(of)):
             raise InvalidInput(f"run {of} is about to be removed")
         return past
-
-    async def _is_going(self, past: Past, *, has_history: bool) -> bool:
-        """Whether what was read may lack what is removed already: the history goes first."""
-        due = await self._retention.due(past.record, RETENTION)
-        if due is None or self._clock.now() <= due - _NEAR:
-            return False
-        return not (has_history and await self._backend.events.history(past.record.run))
 
     async def _input(self, command: RerunCommand, run: str) -> bytes | None:
         """The input that was sent; None if there is none."""

@@ -95,9 +95,9 @@ async def _ending(stage: Stage) -> None:
 
 
 async def _late(stage: Stage) -> None:
-    """One whose times of two days nobody has seen."""
+    """One whose times of two days nobody has seen: one is too old, and one begins late."""
     one = "scheduled-6"
-    await stage.client.create_schedule(one, NAP, every="20h", overlap="buffer_one")
+    await stage.client.create_schedule(one, NAP, every="24h", overlap="buffer_one")
     async with wiring.nats(stage.url, settings=SETTINGS) as backend:
         store = ScheduleStore(backend.runs)
 

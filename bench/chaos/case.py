@@ -75,6 +75,12 @@ class Case:
         return str((self.record.get("stop") or {}).get("reason", ""))
 
     @property
+    def waits_for_limits(self) -> bool:
+        """Whether limits have not let it in, or had not when it was stopped."""
+        admission = self.record.get("admission")
+        return admission is not None and not admission.get("admitted", False)
+
+    @property
     def began_stopped(self) -> bool:
         """Whether it is a step of a run that had stopped when it began: nobody asked it to stop."""
         parent = (self.record.get("parent") or {}).get("run", "")

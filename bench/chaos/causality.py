@@ -34,7 +34,8 @@ def _edges(case: Case) -> Iterator[str]:
     """The start is first, the end is last."""
     own = [e for e in case.first_published if e["type"] not in REQUESTS]
     types = [event["type"] for event in own]
-    never = case.position("workflow.scheduled") is not None and types == ["workflow.cancelled"]
+    early = case.waits_for_limits or case.position("workflow.scheduled") is not None
+    never = early and types == ["workflow.cancelled"]
     if not never and types[:1] != ["workflow.started"]:
         yield f"begins with {types[:1]}"
     if case.status not in TERMINAL:

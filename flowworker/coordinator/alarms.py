@@ -107,7 +107,8 @@ class Alarms:
         found = await self._stores.runs.load(run)
         ended = found is not None and found[0].status in TERMINAL
         refused = found is not None and bool(found[0].refused)  # and another may have its id
-        expected = ended or refused if name == RETENTION else found is not None and not refused
+        over = ended or refused
+        expected = over if name == RETENTION else found is not None and not refused
         unseen = may_be_unseen(delivery.time, self._clock.now())
         stale = Unavailable(f"what was read of run {run} may be stale")
         if not expected and unseen:

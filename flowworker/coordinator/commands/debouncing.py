@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from flowworker.codec.cloudevents import EventData
 from flowworker.codec.keys import START
 from flowworker.coordinator.commands.addressing import publish_to_run
+from flowworker.coordinator.commands.lateness import REMEMBERED
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import read_object
 from flowworker.core.debounce import begun, debounce_id, is_behind, taken_over
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
 
 _TRIES = 20
 """Conflicts in a row after which it has to be tried again later."""
-
-_REMEMBERED = 120.0
-"""Seconds after which nobody takes in, or begins, what was sent before another one began."""
 
 
 class Debouncing:
@@ -136,7 +134,7 @@ class Debouncing:
         if not record.debounce:
             return
         found, revision = await self._store.load(record.debounce)
-        is_old = self._clock.now() - found.begins_at > _REMEMBERED
+        is_old = self._clock.now() - found.begins_at > REMEMBERED
         if found.origin == record.origin and is_old:
             await self._store.remove(record.debounce, revision)
 

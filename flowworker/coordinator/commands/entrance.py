@@ -15,7 +15,7 @@ from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.keys import RETENTION, START
 from flowworker.coordinator.commands.inputs import forget_input, input_name
-from flowworker.coordinator.commands.lateness import LONGEST
+from flowworker.coordinator.commands.lateness import LONGEST, REMEMBERED
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.limits.gate import TurnedAway
 from flowworker.core.ids import sequence_of
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from flowworker.coordinator.limits.gate import Gate
     from flowworker.core.records import RunRecord
     from flowworker.stores.stores import Stores
-
-_REMEMBERED = 120.0
-"""Seconds for which the record of a refused run stays: no answer is so old, and no message comes
-again so late unless somebody was held up for as long."""
 
 
 class Entrance:
@@ -80,7 +76,7 @@ class Entrance:
         if self._clock.monotonic() > until:
             raise Unavailable(f"it took too long to remove run {record.run}")
         await self._runs.unindex(entry_of(record))  # it may have waited at first
-        await self._backend.timers.set(record.run, RETENTION, self._clock.now() + _REMEMBERED)
+        await self._backend.timers.set(record.run, RETENTION, self._clock.now() + REMEMBERED)
 
     async def make_way(self, record: RunRecord, sequence: int) -> None:
         """Free the id of a run that was refused for a start that was sent later.

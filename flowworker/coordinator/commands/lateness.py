@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LONGEST", "is_late", "look_again"]
+__all__ = ["LONGEST", "REMEMBERED", "is_late", "look_again"]
 
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 LONGEST = 5.0
 """Seconds that a process may take for something before others do it as well: less than a message
 waits for its acknowledgement."""
+
+REMEMBERED = 120.0
+"""Seconds after which nobody has a message that was sent before, unless somebody was held up for as
+long; and no answer is so old. So long is kept what tells them that it is too late."""
 
 
 def is_late(delivery: Delivery, now: float) -> bool:

@@ -22,7 +22,8 @@ _MOST = 16
 """Runs of which it is remembered."""
 
 _LONGEST = 5.0
-"""Seconds: no run is removed so soon after its end, so nobody else has the id by then."""
+"""Seconds: no run that has ended is removed so soon. A rejected start may be, and its id be used
+again: but what is sent to a run that has not begun has an id of its own."""
 
 
 class _Rebuilt(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from dataclasses import replace as replace_ports
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from flowworker.clock import SystemClock
 from flowworker.codec.index import entry_of, moment_of
 from flowworker.compat.opening import existing
 from flowworker.compat.state import StateStore
+from flowworker.coordinator.commands.entrance import Entrance
 from flowworker.coordinator.driving.recovery import Recovery
 from flowworker.coordinator.retention import Retention
 from flowworker.core.admission import Admission
@@ -22,10 +24,13 @@ from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
 from flowworker.core.status import RunStatus
+from flowworker.errors import Unavailable
+from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from tests.coordinator.support import make
+from tests.support.faults import Flaky
 from tests.support.listing import entry
 from tests.support.waiting import eventually
 
@@ -135,6 +140,23 @@ async def test_a_start_that_was_refused_stays_where_it_is_listed_nowhere(runs, m
     await runs.relist(record)
 
     assert written == []  # else it stays listed, if what comes next fails
+
+
+async def test_a_run_is_not_announced_before_it_is_listed(backend):
+    # Else it may end while its maker tries again, listed nowhere, and nobody looks after its end
+    flaky = Flaky(backend.runs, put=["before"])
+    stores = stores_of(replace_ports(backend, runs=flaky), Settings())
+    admitting: Any = None
+    entrance = Entrance(stores, admitting, SystemClock())
+    record = RunRecord(RUN, "two", "h", RunStatus.RUNNING, EMPTY, NOW)
+    revision = await stores.runs.save(record, 0)
+
+    with pytest.raises(Unavailable):
+        await entrance.enter(record, revision)
+    unlisted = len(await backend.events.history(RUN))
+    await entrance.enter(record, revision)
+
+    assert (unlisted, len(await backend.events.history(RUN))) == (0, 1)
 
 
 async def test_who_has_known_a_run_before_it_began_lists_it_as_it_is(runs):

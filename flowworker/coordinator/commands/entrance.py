@@ -7,7 +7,6 @@ from __future__ import annotations
 
 __all__ = ["Entrance"]
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import run_started_event, scheduled_event
@@ -104,12 +103,13 @@ class Entrance:
         if record.is_asking:
             await self._gate.enter(record)
             return
-        listed = self._runs.index(entry_of(record))
+        # First: what ends is looked after as long as it is listed as unfinished, and a run that is
+        # announced may end before another try to list it.
+        await self._runs.index(entry_of(record))
         if record.begins_at:
-            await listed  # it must not be listed as pending once it has begun
             await self._delay(record)
         else:
-            await asyncio.gather(listed, self._publish_started(record, revision))
+            await self._publish_started(record, revision)
 
     async def _publish_started(self, record: RunRecord, revision: int) -> None:
         event = run_started_event(self._backend.namespace, record, revision)

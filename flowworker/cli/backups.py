@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.core.status import RunStatus
-    from flowworker.jetstream.backups import Manifest, Part
+    from flowworker.jetstream.manifest import Manifest, Part
 
 
 @click.command()
@@ -60,8 +60,8 @@ def restore(target: Target, folder: Path, *, json_: bool) -> None:
     It must not exist: stop its fleet, and start it again when this is done.
     """
     from flowworker.jetstream import TopologyOptions
-    from flowworker.jetstream.backups import manifest_of
     from flowworker.jetstream.backups import restore as restored
+    from flowworker.jetstream.manifest import manifest_of
 
     manifest = manifest_of(folder)
     replicas = from_environment(TopologyOptions, os.environ).replicas

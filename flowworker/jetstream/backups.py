@@ -21,7 +21,7 @@ unfinished in a restored namespace, as is a run whose coordinator died before it
 
 from __future__ import annotations
 
-__all__ = ["Manifest", "Part", "manifest_of", "restore", "take"]
+__all__ = ["restore", "take"]
 
 import asyncio
 import hashlib
@@ -29,14 +29,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct, field
 
-from flowworker.codec.json import UNREADABLE
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import InvalidInput, Unavailable
-from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.api import RESTORE_FAILED, Api, ApiError
 from flowworker.jetstream.client.publisher import Publisher
 from flowworker.jetstream.client.snapshots import CHUNK, Snapshot, restored, snapshot
+from flowworker.jetstream.manifest import (
+    CONTENT,
+    MANIFEST,
+    META,
+    Manifest,
+    Part,
+    ordered,
+)
 from flowworker.jetstream.names import Names
 from flowworker.jetstream.records import BucketRecords
 from flowworker.jetstream.topology.namespaces import holdings
@@ -47,41 +53,8 @@ if TYPE_CHECKING:
 
     from flowworker.jetstream.client.connection import Connection
 
-FORMAT = 1
-MANIFEST, META, CONTENT = "namespace.json", "backup.json", "stream.tar.s2"
-
-
-class Part(Struct, frozen=True):
-    """A stream of a backup.
-
-    Attributes:
-        messages: that were in it.
-        size: of the file with its content.
-        sha256: of that file, and the one with its configuration behind it.
-    """
-
-    stream: str
-    messages: int
-    size: int
-    sha256: str
-
-
-class Manifest(Struct, frozen=True):
-    """What a folder is the backup of.
-
-    Attributes:
-        release: of flowworker, that took it.
-        began, ended: epoch seconds.
-        since: sequence of the runs bucket when it began.
-    """
-
-    namespace: str
-    release: str
-    began: float
-    ended: float
-    since: int
-    streams: tuple[Part, ...]
-    format: int = field(default=FORMAT)
+_PAUSES = (0.2, 1.0, 3.0)
+"""Seconds until a stream is restored again."""
 
 
 class _Taking:
@@ -116,11 +89,6 @@ class _Taking:
             raise
 
 
-def _ordered(names: Names) -> list[str]:
-    buckets = (names.runs, names.payloads, names.definitions, names.locks)
-    return [names.commands, names.steps, names.events, *(bucket.stream for bucket in buckets)]
-
-
 async def take(
     connection: Connection,
     names: Names,
@@ -138,7 +106,7 @@ async def take(
     """
     api = Api(connection)
     found = {held.stream for held in await holdings(api, names)}
-    if lacking := [stream for stream in _ordered(names) if stream not in found]:
+    if lacking := [stream for stream in ordered(names) if stream not in found]:
         raise InvalidInput(
             f"namespace {names.namespace!r} has no stream {', '.join(lacking)}: a coordinator or "
             "`flowworker setup` creates what is missing"
@@ -146,7 +114,7 @@ async def take(
     _make(folder)
     began, parts = now(), []
     since = int((await api.call(f"STREAM.INFO.{names.runs.stream}"))["state"]["last_seq"])
-    for stream in _ordered(names):
+    for stream in ordered(names):
         below = folder / stream
         below.mkdir()
         taking = _Taking(below / CONTENT)
@@ -167,43 +135,6 @@ def _make(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidInput(f"{folder} exists: a backup is made in a folder that is new or empty")
     folder.mkdir(parents=True, exist_ok=True)
-
-
-def manifest_of(folder: Path) -> Manifest:
-    """What a folder is the backup of, after all of it was read once.
-
-    Raises:
-        InvalidInput: it is none, of a newer form, or damaged.
-    """
-    try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    except (OSError, *UNREADABLE) as error:
-        raise InvalidInput(
-            f"{folder} is no backup of a namespace: {MANIFEST} cannot be read ({error}); it is "
-            "written when a backup is complete"
-        ) from error
-    if manifest.format > FORMAT:
-        raise InvalidInput(
-            f"{folder} is a backup of form {manifest.format}, made by flowworker "
-            f"{manifest.release}; this release reads form {FORMAT}: restore it with that one"
-        )
-    expected = _ordered(Names(manifest.namespace))
-    if [part.stream for part in manifest.streams] != expected:
-        raise InvalidInput(
-            f"{folder / MANIFEST}: expected the streams {', '.join(expected)}, in this order; a "
-            "namespace comes back under the name that it had"
-        )
-    for part in manifest.streams:
-        below = folder / part.stream
-        with (below / CONTENT).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256")
-        digest.update((below / META).read_bytes())
-        if digest.hexdigest() != part.sha256:
-            raise InvalidInput(
-                f"{below} is not what was written when the backup was made: its SHA-256 differs; "
-                "take it from another copy"
-            )
-    return manifest
 
 
 async def restore(
@@ -236,7 +167,7 @@ async def restore(
             of = msgspec.json.decode((below / META).read_bytes(), type=Snapshot)
             if replicas is not None:
                 of = msgspec.structs.replace(of, config={**of.config, "num_replicas": replicas})
-            await restored(connection, part.stream, of, _chunks(below / CONTENT))
+            await _restored(connection, api, part.stream, of, below / CONTENT)
             made.append(part.stream)
             each(part)
         await _list_again(
@@ -245,7 +176,7 @@ async def restore(
     except BaseException as error:
         try:
             for stream in made:
-                await api.call(f"STREAM.DELETE.{stream}")
+                await api.remove(stream)
         except Unavailable:
             raise Unavailable(
                 f"{str(error) or type(error).__name__}; what was made could not be removed: "
@@ -255,8 +186,31 @@ async def restore(
     return {status: await _count(api, names, status) for status in RunStatus}
 
 
+async def _restored(
+    connection: Connection, api: Api, stream: str, of: Snapshot, content: Path
+) -> None:
+    """Make a stream of what was taken of it; again, if one of that name was removed just now.
+
+    A server removes files behind its answer. If those of an earlier stream are still being removed,
+    those of the last one stay, and a stream that is made meanwhile has the messages of that
+    (nats-server 2.15: `fileStore.Delete`, which moves them to a name that is in use). It stays as
+    well, though its restore fails.
+    """
+    pauses = iter(_PAUSES)
+    while True:
+        try:
+            return await restored(connection, stream, of, _chunks(content))
+        except ApiError as error:
+            if error.failure.err_code != RESTORE_FAILED:
+                raise
+            await api.remove(stream)
+            if (pause := next(pauses, None)) is None:
+                raise
+            await asyncio.sleep(pause)
+
+
 async def _refuse_existing(api: Api, names: Names) -> None:
-    for stream in _ordered(names):
+    for stream in ordered(names):
         if await api.stream(stream) is not None:
             raise InvalidInput(
                 f"namespace {names.namespace!r} exists: there is a stream {stream}; a backup is "

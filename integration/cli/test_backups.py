@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import pytest
 
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import Unavailable
-from flowworker.jetstream.backups import manifest_of, restore
+from flowworker.jetstream.backups import restore
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.options import ConnectionOptions
+from flowworker.jetstream.manifest import manifest_of
 from integration.cli.commands import WORKFLOWS, Commands
 
 
@@ -167,6 +169,41 @@ def test_what_was_made_is_removed_when_the_rest_fails(shop, backup, server):
     elsewhere(server, lambda jetstream: jetstream.delete_stream("a"))
     assert shop("namespace", "list") == ""
     shop("namespace", "restore", str(backup))
+
+
+@pytest.fixture
+def busy_disk(server: EmbeddedServer) -> Iterator[Path]:
+    """While it is there, the server cannot move a stream's files away to remove them."""
+    [streams] = server.store.glob("jetstream/*/streams")
+    folder = streams / ".SHOP_COMMANDS"
+    folder.mkdir()
+    (folder / "file").touch()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_stream_of_which_the_server_still_has_files_is_restored_once_they_are_gone(
+    shop, backup, busy_disk
+):
+    shop("namespace", "delete", "shop", "--yes")
+    free = threading.Timer(0.5, shutil.rmtree, (busy_disk,))
+    free.start()
+
+    made = shop("namespace", "restore", str(backup)).splitlines()
+
+    free.join()
+    assert made[0] == "made stream SHOP_COMMANDS, 2 messages"
+    assert shop("setup", "--dry-run") == "namespace shop is as this release makes it\n"
+
+
+def test_nothing_is_left_of_a_stream_that_cannot_be_restored(shop, backup, busy_disk, monkeypatch):
+    monkeypatch.setattr("flowworker.jetstream.backups._PAUSES", ())
+    shop("namespace", "delete", "shop", "--yes")
+
+    line = shop.error("namespace", "restore", str(backup), code=4)
+
+    assert line.startswith("STREAM.RESTORE.SHOP_COMMANDS: restore failed: ")
+    assert shop("namespace", "list") == ""
 
 
 def test_what_was_made_and_could_not_be_removed_is_said(backup):

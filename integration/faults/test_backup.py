@@ -19,8 +19,9 @@ from flowworker.core.status import RunStatus
 from flowworker.definitions import parse
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, Names
-from flowworker.jetstream.backups import Part, take
+from flowworker.jetstream.backups import take
 from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.manifest import Part
 from flowworker.stores.stores import stores_of
 from integration.cli.commands import Commands, until
 from integration.faults.load import all_complete, start_many

@@ -30,6 +30,7 @@ IN_FLIGHT = 256
 
 NO_MESSAGE = 10037
 NO_STREAM = 10059
+RESTORE_FAILED = 10062
 NO_CONSUMER = 10014
 _ABSENT = {NO_STREAM, NO_CONSUMER}
 NO_LEADER = 10008
@@ -167,6 +168,10 @@ class Api:
             if error.failure.err_code in _ABSENT:
                 return None
             raise
+
+    async def remove(self, stream: str) -> None:
+        """Remove a stream; that it is gone already is as good."""
+        await self._existing(f"STREAM.DELETE.{stream}")
 
     async def message(self, stream: str, query: dict[str, Any]) -> StoredMessage | None:
         """A stored message as its stream's leader has it, or None."""

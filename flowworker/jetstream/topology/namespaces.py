@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from flowworker.core.status import Priority
 from flowworker.errors import InvalidInput, NamespaceNotFound, TopologyMismatch, Unavailable
-from flowworker.jetstream.client.api import NO_STREAM, ApiError, config_of
+from flowworker.jetstream.client.api import config_of
 from flowworker.jetstream.topology.durability import durability_of
 from flowworker.jetstream.topology.specs import TopologyOptions, stream_specs
 
@@ -69,7 +69,7 @@ async def queues_of(api: Api, names: Names) -> set[str]:
 async def missing(api: Api, names: Names, stream: str) -> NamespaceNotFound:
     """What to say when a stream of a namespace is not there."""
     there: list[str] = []
-    with suppress(Unavailable, ApiError):  # not every user may ask
+    with suppress(Unavailable):  # not every user may ask
         streams = await _streams(api)
         if any(spec.name in streams for spec in stream_specs(names, TopologyOptions())):
             return NamespaceNotFound(
@@ -133,11 +133,7 @@ async def remove(api: Api, names: Names) -> list[Holding]:
             "some seconds later"
         )
     for held in found:
-        try:
-            await api.call(f"STREAM.DELETE.{held.stream}")
-        except ApiError as error:
-            if error.failure.err_code != NO_STREAM:  # another process removes it as well
-                raise
+        await api.remove(held.stream)
     return found
 
 

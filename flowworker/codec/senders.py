@@ -137,4 +137,4 @@ def refusal(
 
 def _is_of(identity: str, prefix: str) -> bool:
     """As `core.ids.event_id` makes them: they go on, if at all, after a slash."""
-    return f"{identity}/".startswith(f"{prefix}/")
+    return identity == prefix or identity.startswith(f"{prefix}/")

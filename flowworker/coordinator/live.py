@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["Inflight", "LiveRun", "only_dispatches", "passed_on"]
+__all__ = ["ForgottenOnFailure", "Inflight", "LiveRun", "only_dispatches", "passed_on"]
 
 import asyncio
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from flowworker.core.status import TERMINAL
 from flowworker.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from flowworker.core.effects import Effect
     from flowworker.core.graph import Plan
@@ -38,15 +37,13 @@ class Inflight:
             self._ended.clear()
             await self._ended.wait()
 
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """One more, as long as this lasts."""
+    def __enter__(self) -> None:
+        """One more, until this is left."""
         self._count += 1
-        try:
-            yield
-        finally:
-            self._count -= 1
-            self._ended.set()
+
+    def __exit__(self, *_: object) -> None:
+        self._count -= 1
+        self._ended.set()
 
 
 @dataclass(slots=True)
@@ -103,20 +100,49 @@ class LiveRun:
         return bool(awaited) and set(queued).issuperset(state.inflight)
 
 
-@contextmanager
-def passed_on() -> Iterator[None]:
+class ForgottenOnFailure:
+    """Forgets a run whose effects fail, since it says that they were performed.
+
+    Also if that is cancelled: other events of the run may still be followed.
+    """
+
+    __slots__ = ("_forget", "_live")
+
+    def __init__(self, live: LiveRun, forget: Callable[[LiveRun], None]) -> None:
+        """Have it forgotten by that."""
+        self._live = live
+        self._forget = forget
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, _error: object, _trace: object) -> None:
+        if kind is not None:
+            self._forget(self._live)
+
+
+class _PassedOn:
     """The next fact of a run may be followed by now.
 
     A run is rebuilt upon a conflict, and never beside another fact: what was read for that may be
     older than what the other one leaves in memory, and would take its place. So a conflict comes
     too late then, and the event has to come again.
     """
-    try:
-        yield
-    except Conflict as late:
-        raise Unavailable(str(late)) from late
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Conflict):
+            raise Unavailable(str(error)) from error
+
+
+passed_on = _PassedOn()
 
 
 def only_dispatches(effects: Sequence[Effect]) -> bool:
     """Whether they are nothing but step messages, and some."""
-    return bool(effects) and all(isinstance(effect, Dispatch) for effect in effects)
+    for effect in effects:
+        if not isinstance(effect, Dispatch):
+            return False
+    return bool(effects)

@@ -103,7 +103,9 @@ class Draft:
     def effects(self) -> Effects:
         """Everything decided: the record first, then the history, then the rest."""
         record = self.state.record
-        rest = [effect for effect in self.rest if not self._is_superseded(effect)]
+        rest = self.rest
+        if record.stop is not None or record.ending is not None or self.paused or self.state.loops:
+            rest = [effect for effect in rest if not self._is_superseded(effect)]
         if record is self._stored or record == self._stored:
             return (*self.emits, *rest)
         moved = record.status is not self._stored.status
@@ -167,7 +169,7 @@ class Draft:
             self.rest.append(Expand(step, attempt, at.revision))
             return
         self.rest.append(Dispatch(step, attempt, at.revision, due=due))
-        if begun or not self.paused:
+        if defined.approval is not None and (begun or not self.paused):
             self.ask(step, attempt)
 
     def ask(self, step: str, attempt: Attempt) -> None:

@@ -61,7 +61,7 @@ def begin(draft: Draft) -> None:
 
 def verdict_on(plan: Plan, state: RunState, step: str) -> Verdict:
     """What the step's rule says, as far as its dependencies are over."""
-    if plan.closes(step) and state.record.ending is None:
+    if plan.closing and state.record.ending is None and plan.closes(step):
         return Verdict.WAIT
     join = plan.joins.get(step)
     if join is None:  # no instance of a loop depends on anything either

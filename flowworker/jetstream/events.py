@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flowworker.core.event_types import ENDS
 from flowworker.core.ids import COORDINATOR, partition_of
 from flowworker.errors import Conflict, Unavailable
-from flowworker.jetstream.client.headers import EXPECTED, EXPECTED_OF, MSG_ID, encode
+from flowworker.jetstream.client.headers import EXPECTED, EXPECTED_OF, MSG_ID, encode, identified
 from flowworker.jetstream.history import read_history
 from flowworker.jetstream.topology.specs import consumer_specs
 from flowworker.ports import StoredEvent
@@ -70,11 +70,13 @@ class StreamEventLog:
     ) -> None:
         """Durable when it returns. With `once`, a second one on the same subject is dropped."""
         subject = self._names.event(partition_of(run, self._partitions), run, sender, event_type)
-        block = {**(headers or {}), MSG_ID: event_id}
-        if once:
-            block[EXPECTED] = "0"
+        if headers or once:
+            more = {EXPECTED: "0"} if once else {}
+            block = encode({**(headers or {}), MSG_ID: event_id, **more})
+        else:
+            block = identified(event_id)
         try:
-            await self._publisher.publish(subject, data, encode(block))
+            await self._publisher.publish(subject, data, block)
         except Conflict:
             if not once:
                 raise

@@ -67,11 +67,12 @@ class StreamStepQueue:
         subject = self._names.step(address)
         if address.queue not in self._lanes:
             await self._make_lanes(address.queue)
-        block = {headers.MSG_ID: message_id}
+        block = headers.identified(message_id)
         if due > self._clock.now():
-            block |= headers.schedule(due, subject)
+            schedule = headers.schedule(due, subject)
+            block = headers.encode({headers.MSG_ID: message_id, **schedule})
             subject = self._names.step_schedule(address.run, address.step)
-        await self._publisher.publish(subject, data, headers.encode(block))
+        await self._publisher.publish(subject, data, block)
 
     async def _make_lanes(self, queue: str) -> None:
         """Once per queue and process: its workers may not be permitted to, and need them."""

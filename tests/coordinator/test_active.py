@@ -199,7 +199,7 @@ def held(*, stopped=False, inflight=()):
 
 def test_step_messages_that_are_being_enqueued_move_a_run_on():
     live = held()
-    with live.inflight.one():
+    with live.inflight:
         assert live.moves_on(())
     assert not live.moves_on(())
 

@@ -23,14 +23,18 @@ __all__ = ["ActiveRuns"]
 
 import itertools
 from collections import deque
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import begun_run
 from flowworker.coordinator.driving.settled import Settled
 from flowworker.coordinator.history import History
-from flowworker.coordinator.live import LiveRun, only_dispatches, passed_on
+from flowworker.coordinator.live import (
+    ForgottenOnFailure,
+    LiveRun,
+    only_dispatches,
+    passed_on,
+)
 from flowworker.coordinator.steps.answers import questions
 from flowworker.core.decide import decide
 from flowworker.core.event_types import EventType
@@ -42,7 +46,7 @@ from flowworker.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from flowworker.clock import Clock
     from flowworker.codec.senders import Published
@@ -198,7 +202,7 @@ class ActiveRuns:
         )
         live = self._hold(plan, state, generation)
         self._metrics.recoveries.inc()
-        with self._forgotten_on_failure(live):
+        with ForgottenOnFailure(live, self.forget):
             await self._performer.restore(live, effects, steps, history)
             await self._answer(live, effects, partial(self._restore_more, history))
             # Last: recovery does not find an ended run once it is not listed as unfinished
@@ -233,18 +237,18 @@ class ActiveRuns:
             if self._held.get(before.record.run) is not live:
                 raise Conflict(f"effects of earlier events of run {before.record.run} failed")
         live.state = state
-        with self._forgotten_on_failure(live):
+        with ForgottenOnFailure(live, self.forget):
             if pass_on is None or not overlaps:
                 await self._performer.perform(live, effects)
                 await self._answer(live, effects, self._performer.perform)
             else:
-                with live.inflight.one(), passed_on():
+                with live.inflight, passed_on:
                     pass_on()
                     await self._performer.perform(live, effects)
         if given_back is not None and (pass_on is None or not changed):
             await given_back  # after what changes nothing the run is rebuilt
         elif given_back is not None and pass_on is not None:
-            with passed_on():
+            with passed_on:
                 pass_on()  # many attempts may end while a place is given to another one
                 await given_back
         return changed
@@ -272,15 +276,6 @@ class ActiveRuns:
             del self._held[run]
         for task in live.delayed:
             task.cancel()
-
-    @contextmanager
-    def _forgotten_on_failure(self, live: LiveRun) -> Iterator[None]:
-        """Forget a run whose effects fail, since it says that they were performed."""
-        try:
-            yield
-        except BaseException:  # also if cancelled: other events of the run may still be followed
-            self.forget(live)
-            raise
 
     def _hold(self, plan: Plan, state: RunState, generation: int) -> LiveRun:
         live = LiveRun(plan, state, generation, self._clock.monotonic())

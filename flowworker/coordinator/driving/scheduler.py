@@ -148,9 +148,10 @@ class Scheduler:
     def _on_delivery(self, delivery: Delivery) -> None:
         if self.stopped:
             return
-        if delivery.order != self._order + 1:
+        order = delivery.order
+        if order != self._order + 1:
             self.active.generation += 1  # another coordinator got events
-        self._order = delivery.order
+        self._order = order
         self._unhandled += 1
         # event.<partition>.<run>.<sender>.<type>
         run = delivery.subject.split(".", 3)[2]

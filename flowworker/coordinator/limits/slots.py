@@ -142,8 +142,10 @@ class Slots:
 
     def over(self, plan: Plan, state: RunState, fact: Fact) -> asyncio.Task[None] | None:
         """Give back the limits of an attempt that is over by a durable fact, if it had some."""
+        if not plan.limited:
+            return None
         step = getattr(fact, "step", "")
-        if not plan.limited or not step or not plan.knows(step):
+        if not step or not plan.knows(step):
             return None
         defined = plan.step(step)
         if not (defined.limits or defined.concurrency or defined.fairness):

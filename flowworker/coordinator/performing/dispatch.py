@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from flowworker.core.call import Call
     from flowworker.core.effects import Dispatch, Withdraw
     from flowworker.core.graph import Plan
+    from flowworker.core.model import Step
     from flowworker.core.state import RunState
     from flowworker.core.status import Priority
     from flowworker.evaluation.terms import Terms
@@ -83,11 +84,12 @@ class Dispatcher:
         take over from them at once. It gets an id of its own, since the server may know the id
         of a message that was removed. Two messages do no harm: only one is claimed.
         """
-        if _is_own(plan, wanted):
+        step = plan.step(wanted.step)
+        if _is_own(step, wanted):
             await self._engine_steps.begin(plan, state, wanted)
             return
         try:
-            priority = await self._priority(plan, state, wanted)
+            priority = await self._priority(plan, state, wanted.step, step)
         except ExpressionError as error:
             await self._refusals.refuse(plan, state, wanted, error)
             return
@@ -122,13 +124,17 @@ class Dispatcher:
     async def _enqueue(
         self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str
     ) -> None:
-        if _is_own(plan, wanted):
+        step = plan.step(wanted.step)
+        if _is_own(step, wanted):
             await self._engine_steps.begin(plan, state, wanted)
             return
         key = attempt_key(state.record.run, wanted.step, wanted.attempt, wanted.lost)
         try:
             call = plan.call(wanted.step, wanted.attempt.kind)
-            address = await self._address(plan, state, wanted)
+            priority = await self._priority(plan, state, wanted.step, step)
+            if step.fairness is None:  # else nobody has more of the lane than its share
+                priority = lane_of(priority, wanted.step, len(state.inflight))
+            address = StepAddress(step.queue, priority, state.record.run, wanted.step)
             timeout = call.timeout
             if isinstance(timeout, str):
                 timeout = await self._terms.timeout(plan, state, wanted)
@@ -150,17 +156,10 @@ class Dispatcher:
         except (InvalidInput, ExpressionError) as error:
             await self._refusals.refuse(plan, state, wanted, error)
 
-    async def _address(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
-        priority = await self._priority(plan, state, wanted)
-        step = plan.step(wanted.step)
-        if step.fairness is None:  # else nobody has more of the lane than its share
-            priority = lane_of(priority, wanted.step, len(state.inflight))
-        return StepAddress(step.queue, priority, state.record.run, wanted.step)
-
-    async def _priority(self, plan: Plan, state: RunState, wanted: Dispatch) -> Priority:
-        if plan.step(wanted.step).priority is None:
+    async def _priority(self, plan: Plan, state: RunState, name: str, step: Step) -> Priority:
+        if step.priority is None:
             return state.record.priority
-        return await self._terms.priority(plan, state, wanted.step)
+        return await self._terms.priority(plan, state, name)
 
     async def _input(self, plan: Plan, state: RunState, wanted: Dispatch, call: Call) -> StepInput:
         if call.with_ is not None:
@@ -170,9 +169,9 @@ class Dispatcher:
         return await self._outputs.of(plan, state, wanted.step, with_own=undo)
 
 
-def _is_own(plan: Plan, wanted: Dispatch) -> bool:
+def _is_own(step: Step, wanted: Dispatch) -> bool:
     """Whether coordinators make the attempt themselves: they have no fallback and no saga."""
-    return wanted.attempt.kind is Kind.RUN and not plan.step(wanted.step).uses
+    return wanted.attempt.kind is Kind.RUN and not step.uses
 
 
 def _covers(raw: bytes, wanted: Dispatch) -> bool:

@@ -75,8 +75,8 @@ class Outputs:
             steps |= 1 << plan.position(step)
         if steps.bit_count() * AROUND <= self._limit:  # else it cannot fit
             found = _outputs(plan, state, steps)
-            if _size(found) <= self._limit:
-                return StepInput(state.record.input, tuple(_named(found)))
+            if sum([size_in_message(step, payload) for _, step, payload in found]) <= self._limit:
+                return StepInput(state.record.input, _named(found))
         return await self._shared(plan, state, steps)
 
     def forget(self, state: RunState) -> None:
@@ -94,14 +94,14 @@ class Outputs:
                 chain.add(stored, loose[:cut])
                 loose = loose[cut:]
             if not steps & chain.linked:
-                return StepInput(state.record.input, tuple(_named(loose)))
+                return StepInput(state.record.input, _named(loose))
             earlier = Earlier(
                 chain.links[-1][0],
                 chain.depth(steps),
                 f"{steps:x}",
                 tuple(position for position, _, _ in loose),
             )
-        return StepInput(state.record.input, tuple(_named(loose)), earlier)
+        return StepInput(state.record.input, _named(loose), earlier)
 
     def _chain(self, state: RunState) -> _Chain:
         key = _key(state)
@@ -117,20 +117,16 @@ def _key(state: RunState) -> tuple[str, float]:
 
 
 def _outputs(plan: Plan, state: RunState, steps: int) -> list[Output]:
-    found = ((position, plan.order[position]) for position in positions(steps))
+    order, states = plan.order, state.steps
     return [
-        (position, step, payload)
-        for position, step in found
-        if (payload := state.steps[step].result) is not None
+        (position, order[position], payload)
+        for position in positions(steps)
+        if (payload := states[order[position]].result) is not None
     ]
 
 
-def _named(outputs: list[Output]) -> list[tuple[str, Payload]]:
-    return [(step, payload) for _, step, payload in outputs]
-
-
-def _size(outputs: list[Output]) -> int:
-    return sum(size_in_message(step, payload) for _, step, payload in outputs)
+def _named(outputs: list[Output]) -> tuple[tuple[str, Payload], ...]:
+    return tuple([(step, payload) for _, step, payload in outputs])
 
 
 def _full(outputs: list[Output], size: int) -> int | None:

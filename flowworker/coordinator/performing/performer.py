@@ -114,10 +114,12 @@ class Performer:
         Raises:
             Conflict: another coordinator changed the run; what is in memory is stale.
         """
-        moved_from = await self._save(live, effects)
-        events = await self._emitted(live, effects)
-        if events or moved_from is not None:
-            await self._publish_and_list(live, events, moved_from)
+        moved_from = None
+        if effects and isinstance(effects[0], Save | Emit):  # these come first
+            moved_from = await self._save(live, effects)
+            events = await self._emitted(live, effects)
+            if events or moved_from is not None:
+                await self._publish_and_list(live, events, moved_from)
         await _in_any_order(self._begin(live, effects))
         await self._unlist(live, moved_from)
 

@@ -11,6 +11,7 @@ __all__ = [
     "decode",
     "encode",
     "expecting",
+    "identified",
     "is_marker",
     "schedule",
     "status_of",
@@ -71,6 +72,13 @@ def encode(headers: Mapping[str, str]) -> bytes:
             f"headers have {len(block):,} bytes and may have {_MAX_BLOCK:,}: {longest} is too long"
         )
     return block
+
+
+def identified(identity: str) -> bytes:
+    """The block of a message's id alone, which nearly all have; raises as `encode` does."""
+    if len(identity) < _MAX_BLOCK // 2 and identity.isascii() and identity.isprintable():
+        return f"NATS/1.0\r\n{MSG_ID}: {identity}\r\n\r\n".encode()
+    return encode({MSG_ID: identity})
 
 
 def expecting(sequence: int) -> bytes:

@@ -96,7 +96,8 @@ class Requests:
             self._old.pop(token, None)
 
     def _new(self, subject: str) -> tuple[int, asyncio.Future[Any]]:
-        check_loop(self._loop)
+        if asyncio.get_running_loop() is not self._loop:
+            check_loop(self._loop)  # which says what is wrong
         if self._deaf is not None:
             raise self._deaf
         if not self._client.is_connected:

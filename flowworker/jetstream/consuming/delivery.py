@@ -74,42 +74,43 @@ class JetStreamDelivery:
     @property
     def delivered(self) -> int:
         """How often it was delivered, this time included."""
-        return self._parsed()[0]
+        return (self._fields or self._parsed())[0]
 
     @property
     def sequence(self) -> int:
         """Position in the stream."""
-        return self._parsed()[1]
+        return (self._fields or self._parsed())[1]
 
     @property
     def order(self) -> int:
         """The consumer's own sequence."""
-        return self._parsed()[2]
+        return (self._fields or self._parsed())[2]
 
     @property
     def time(self) -> float:
         """When the stream stored it, epoch seconds."""
-        return self._parsed()[3] / NANO
+        return (self._fields or self._parsed())[3] / NANO
 
     @property
     def behind(self) -> int:
         """Messages of the consumer that were not delivered yet."""
-        return self._parsed()[4]
+        return (self._fields or self._parsed())[4]
 
     def _parsed(self) -> tuple[int, int, int, int, int]:
-        if self._fields is None:
-            tokens = self.reply.split(".")
-            if len(tokens) != SHORT_REPLY and len(tokens) < LONG_REPLY:
-                raise InvalidInput(f"not a JetStream delivery: reply subject {self.reply!r}")
-            first = 4 if len(tokens) == SHORT_REPLY else 6
-            delivered, sequence, order, time, pending = map(int, tokens[first : first + 5])
-            self._fields = delivered, sequence, order, time, pending
-        return self._fields
+        tokens = self.reply.split(".")
+        if len(tokens) != SHORT_REPLY and len(tokens) < LONG_REPLY:
+            raise InvalidInput(f"not a JetStream delivery: reply subject {self.reply!r}")
+        first = 4 if len(tokens) == SHORT_REPLY else 6
+        delivered, sequence, order, time, pending = map(int, tokens[first : first + 5])
+        self._fields = fields = delivered, sequence, order, time, pending
+        return fields
 
     async def ack(self) -> None:
         """Done: never deliver it again. Best effort."""
-        with contextlib.suppress(Unavailable):
+        try:  # noqa: SIM105 - of every message
             self._client.send(self.reply, "", b"", b"+ACK")
+        except Unavailable:
+            pass
 
     async def nak(self, delay: float = 0.0) -> None:
         """Deliver it again after `delay` seconds, to any consumer. Best effort."""

@@ -21,5 +21,5 @@ _REFERENCE = 128
 def size_in_message(name: str, payload: Payload) -> int:
     """Bytes that a payload under a name takes in a message, at most: a reference names both."""
     if isinstance(payload, Inline):
-        return len(name) + len(memoryview(payload.data)) + AROUND
+        return len(name) + len(payload.data) + AROUND
     return len(name) + len(payload.key) + AROUND + _REFERENCE

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 Effects = tuple["Effect", ...]
 
+_OVER = {"due": 0.0, "lost": 0, "lease_until": 0.0, "since": 0.0, "spent": ()}
+"""What a step has of an attempt in flight, once nothing is."""
+
 
 class Draft:
     """Where the rules of each phase write down what they decide.
@@ -249,12 +252,13 @@ class Draft:
         """The step has nothing in flight any more."""
         if step in self.state.waiting and step in self.state.inflight:
             self.unask(step)
-        over = {"due": 0.0, "lost": 0, "lease_until": 0.0, "since": 0.0, "spent": ()}
-        changed = replace(self.state.steps[step], status=status, **over, **changes)
-        inflight = self.state.inflight
+        state = self.state
+        over = {**_OVER, **changes}
+        changed = replace(state.steps[step], status=status, **over)
+        inflight = state.inflight
         self.state = replace(
-            self.state,
-            steps=self.state.steps.set(step, changed),
+            state,
+            steps=state.steps.set(step, changed),
             inflight=inflight.delete(step) if step in inflight else inflight,
         )
 

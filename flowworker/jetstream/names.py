@@ -72,7 +72,9 @@ def _checked(pattern: re.Pattern[str], value: str, what: str) -> str:
 
 
 def _dotted(value: str, what: str) -> str:
-    return _checked(KEY, value, f"{what} (joined by dots)")
+    if KEY.fullmatch(value) is None:
+        _checked(KEY, value, f"{what} (joined by dots)")
+    return value
 
 
 class Bucket:

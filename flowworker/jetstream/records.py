@@ -65,7 +65,7 @@ class BucketRecords:
 
     async def put(self, key: str, value: bytes, *, ttl: int = 0) -> int:
         """Write whatever is there: the new revision."""
-        block = headers.encode({headers.TTL: f"{ttl}s"} if ttl else {})
+        block = headers.encode({headers.TTL: f"{ttl}s"}) if ttl else b""
         return (await self._publisher.publish(self._bucket.subject(key), value, block)).seq
 
     async def keys(self, pattern: str) -> list[str]:

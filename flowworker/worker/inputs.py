@@ -166,4 +166,4 @@ def _decode_link(key: str, raw: bytes) -> Link:
 
 
 def _size(payload: Payload) -> int:
-    return len(memoryview(payload.data)) if isinstance(payload, Inline) else payload.size
+    return len(payload.data) if isinstance(payload, Inline) else payload.size

@@ -7,7 +7,7 @@ __all__ = ["Dispatcher"]
 from typing import TYPE_CHECKING
 
 from msgspec import Raw
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.limits import Waiting
@@ -197,7 +197,8 @@ def _message(
 ) -> StepMessage:
     record = state.record
     limit = plan.workflow.timeout
-    kind = wanted.attempt.kind
+    attempt = wanted.attempt
+    kind = attempt.kind
     compensating = kind is Kind.COMPENSATE
     untimed = compensating or plan.closes(wanted.step)
     at = state.steps[wanted.step]
@@ -207,10 +208,13 @@ def _message(
         version=record.version,
         step=wanted.step,
         uses=call.uses,
-        **asdict(wanted.attempt),
+        kind=kind,
+        turn=attempt.turn,
+        number=attempt.number,
+        iteration=attempt.iteration,
         input=given,
-        v=1 if given.given is None and not wanted.attempt.iteration else 2,
-        idempotency_key=idempotency_key(record.run, wanted.step, kind, wanted.attempt.iteration),
+        v=1 if given.given is None and not attempt.iteration else 2,
+        idempotency_key=idempotency_key(record.run, wanted.step, kind, attempt.iteration),
         queue=address.queue,
         priority=address.priority,
         revision=wanted.revision,

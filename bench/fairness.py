@@ -85,7 +85,7 @@ def _times(times: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _measured(loads: Mapping[str, int], *, fair: bool) -> dict[str, list[float]]:
-    with BenchFleet(workers=1, sync_always=False) as fleet:
+    with BenchFleet(workers=1) as fleet:
         found = uvloop.run(_run(fleet, loads, fair=fair))
         fleet.stop()
     first = min(min(times) for times in found.values())

@@ -1,4 +1,4 @@
-"""The processes under measurement: a server, a coordinator, workers."""
+"""The processes under measurement: a server or a cluster, a coordinator, workers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import os
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from bench.chaos.cluster import Cluster
 from examples.orders.fleet import Fleet
 from flowworker.core.model import Step, Workflow
-from flowworker.embedded import EmbeddedServer
+
+if TYPE_CHECKING:
+    from flowworker.jetstream.topology.durability import Durability
 
 WORKFLOW = "bench.chain"
 MONITORING = 'http: "127.0.0.1:-1"'
@@ -32,22 +35,34 @@ class BenchFleet:
 
     Args:
         workers: how many worker processes.
-        sync_always: the server flushes every write to disk.
+        durability: of the namespace: what it needs of servers is there.
+        sync_always: the server flushes every write to disk, whatever the durability.
         profile: `coordinator` or `worker`; the first such process runs under cProfile.
     """
 
-    def __init__(self, *, workers: int, sync_always: bool, profile: str = "") -> None:
-        self._workers = workers
+    def __init__(
+        self,
+        *,
+        workers: int,
+        durability: Durability = "process",
+        sync_always: bool = False,
+        profile: str = "",
+    ) -> None:
+        self.workers = workers
+        self.durability: Durability = durability
+        self.sync_always = sync_always or durability == "power"
         self._profile = profile
         self._stack = ExitStack()
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        self.server = EmbeddedServer(sync_always=sync_always, config=MONITORING)
+        nodes = 3 if durability == "machine" else 1
+        self.cluster = Cluster(nodes, sync_always=self.sync_always, config=MONITORING)
+        self.server = self.cluster.nodes[0]
         self.fleet = Fleet(self._folder)
         self.profile_path = self._folder / "profile"
 
     def __enter__(self) -> Self:
         """Start the server alone: the first process decides how many partitions there are."""
-        self._stack.enter_context(self.server)
+        self._stack.enter_context(self.cluster)
         self._stack.enter_context(self.fleet)
         return self
 
@@ -56,9 +71,9 @@ class BenchFleet:
 
     def start(self) -> None:
         """Start coordinator and workers."""
-        url = ("--nats-url", self.server.url, "--log-level", "warning")
+        url = ("--nats-url", self.cluster.url, "--log-level", "warning")
         self._start("coordinator", "coordinator", *url)
-        for number in range(1, self._workers + 1):
+        for number in range(1, self.workers + 1):
             self._start(f"worker-{number}", "worker", "--app", "bench.handlers:app", *url)
 
     def _start(self, name: str, *command: str) -> None:
@@ -72,11 +87,12 @@ class BenchFleet:
 
     def cpu(self) -> dict[str, float]:
         """Seconds of processor time that each process has used so far, where Linux tells."""
-        pids = {"nats-server": self.server.pid, **self.fleet.pids, "client": os.getpid()}
-        return {name: _cpu_of(pid) for name, pid in pids.items() if pid is not None}
+        servers = sum(_cpu_of(node.pid) for node in self.cluster.nodes)
+        others = {**self.fleet.pids, "client": os.getpid()}
+        return {"nats-server": servers} | {name: _cpu_of(pid) for name, pid in others.items()}
 
 
-def _cpu_of(pid: int) -> float:
+def _cpu_of(pid: int | None) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

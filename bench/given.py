@@ -68,7 +68,7 @@ def main() -> int:
     print(_HEAD, flush=True)
     for given in (True, False):
         for steps, runs in CHAINS:
-            with BenchFleet(workers=1, sync_always=False) as fleet:
+            with BenchFleet(workers=1) as fleet:
                 costs = uvloop.run(_cost(fleet, chain(steps, given=given), runs))
                 fleet.stop()
             name = "`with`" if given else "the merged map"

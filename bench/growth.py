@@ -14,13 +14,11 @@ import argparse
 import asyncio
 import os
 import statistics
-import sys
 import time
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
 import uvloop
 from msgspec import Struct
 
@@ -28,7 +26,7 @@ from bench import beside
 from bench.counters import read_counters
 from bench.fleet import WORKFLOW, BenchFleet, chain
 from bench.measure import latency, throughput
-from bench.report import RESULTS, Setup, setup
+from bench.report import Setup, say, setup, write
 from bench.sizes import resident
 from flowworker import wiring
 from flowworker.client import Client
@@ -101,7 +99,7 @@ class Stand:
         """Beside so many of what is written before the fleet starts, or after that."""
         self.count = count
         self.measured = Measured()
-        self.fleet = BenchFleet(workers=1, sync_always=False)
+        self.fleet = BenchFleet(workers=1)
         self._before = before
         self._after = after
 
@@ -163,7 +161,7 @@ async def measured(stands: dict[str, Stand], given: argparse.Namespace) -> Found
         for name, stand in stands.items():
             since = time.monotonic()
             await stand.open(stack)
-            _say(f"{name}: there after {time.monotonic() - since:.0f} s")
+            say(f"{name}: there after {time.monotonic() - since:.0f} s")
         await asyncio.sleep(SETTLED)
         kept = {name: stand.kept() for name, stand in stands.items()}
         for turn in range(given.times):
@@ -171,13 +169,10 @@ async def measured(stands: dict[str, Stand], given: argparse.Namespace) -> Found
                 await stand.load(given.runs, given.singly)
             for stand in stands.values():
                 await stand.start()
-            _say(f"{turn + 1} of {given.times} turns; load {os.getloadavg()[0]:.1f}")
+            say(f"{turn + 1} of {given.times} turns; load {os.getloadavg()[0]:.1f}")
     about = setup(
         steps=STEPS,
         workers=1,
-        partitions=16,
-        sync_always=False,
-        durability="process",
         server=next(iter(stands.values())).fleet.server.version,
         load=max(load, os.getloadavg()[0]),
     )
@@ -219,11 +214,6 @@ def table(found: Found, counts: dict[str, int]) -> list[str]:
     return lines
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
 def _stands(given: argparse.Namespace) -> dict[str, Stand]:
     stands = {NOTHING: Stand(0)}
     for count in filter(None, given.retained):
@@ -263,16 +253,13 @@ def main() -> None:
         found = uvloop.run(measured(stands, given))
         for stand in stands.values():
             stand.fleet.stop()
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / "growth.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     about = found.setup
-    _say(
+    say(
         f"nats-server {about.nats_server}, file storage, CPython {about.python}, {about.cpus} "
         f"processors of {about.machine}, load {about.load:.1f}"
     )
-    _say("\n".join(table(found, {name: stand.count for name, stand in stands.items()})))
-    _say(f"written to {path}")
+    say("\n".join(table(found, {name: stand.count for name, stand in stands.items()})))
+    say(f"written to {write('growth', found)}")
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def main() -> int:
         Case(f"{MANY} slots, a limit of {few}", MANY, few),
     ):
         os.environ[SLOTS] = str(case.slots)
-        with BenchFleet(workers=1, sync_always=False) as fleet:
+        with BenchFleet(workers=1) as fleet:
             found = uvloop.run(_measured(fleet, case, options.runs))
             fleet.stop()
         half, most = found.runs[len(found.runs) // 2], found.runs[int(len(found.runs) * 0.99)]

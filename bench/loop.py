@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from bench.fleet import BenchFleet
+from bench.report import say
 from flowworker import wiring
 from flowworker.client import Client
 from flowworker.core.for_each import ForEach
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-parallel", type=int, default=None)
     parser.add_argument("--profile", default="", help="coordinator or worker, under cProfile")
     options = parser.parse_args(arguments)
-    with BenchFleet(workers=2, sync_always=False, profile=options.profile) as fleet:
+    with BenchFleet(workers=2, profile=options.profile) as fleet:
         uvloop.run(_measure(fleet, options))
         fleet.stop()
         if options.profile:
@@ -71,13 +72,13 @@ async def _measure(fleet: BenchFleet, options: argparse.Namespace) -> None:
         fleet.start()
         await _run(client, LOOP, {"items": [0]})
         await _run(client, PLAIN, {"item": 0})
-        _say(f"at rest: {_memory(fleet)}")
+        say(f"at rest: {_memory(fleet)}")
         for _ in range(options.rounds):
             of_loop = options.items / await _loops(client, 1, options.items)
-            _say(f"loop: {of_loop:,.0f} instances/s; {_memory(fleet)}")
+            say(f"loop: {of_loop:,.0f} instances/s; {_memory(fleet)}")
             of_runs = options.items / await _plain(client, options.items)
-            _say(f"runs: {of_runs:,.0f} runs/s; {_memory(fleet)}")
-            _say(f"an instance does {of_loop / of_runs:.2f} of what a run of one step does")
+            say(f"runs: {of_runs:,.0f} runs/s; {_memory(fleet)}")
+            say(f"an instance does {of_loop / of_runs:.2f} of what a run of one step does")
         if options.beside:
             await _small(client, options.small, "alone")
             large = asyncio.create_task(_loops(client, options.beside, options.items))
@@ -85,7 +86,7 @@ async def _measure(fleet: BenchFleet, options: argparse.Namespace) -> None:
             await _small(client, options.small, f"beside {options.beside} loops", large)
             took = await large
             rate = options.beside * options.items / took
-            _say(f"{options.beside} loops: {rate:,.0f} instances/s; {_memory(fleet)}")
+            say(f"{options.beside} loops: {rate:,.0f} instances/s; {_memory(fleet)}")
         client.close()
 
 
@@ -121,7 +122,7 @@ async def _small(
         took.append((time.perf_counter() - begun) * 1000)
     took.sort()
     half, most = took[len(took) // 2], took[int((len(took) - 1) * 0.99)]
-    _say(f"{len(took)} small runs {where}: p50 {half:.0f} ms, p99 {most:.0f} ms")
+    say(f"{len(took)} small runs {where}: p50 {half:.0f} ms, p99 {most:.0f} ms")
 
 
 async def _run(client: Client, workflow: str, given: dict[str, Any]) -> None:
@@ -139,11 +140,6 @@ def _memory(fleet: BenchFleet) -> str:
         )
         found.append(f"{name} {now} MB (most {most})")
     return ", ".join(found)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -96,12 +96,27 @@ async def latency(client: Client, runs: int) -> Latency:
 async def throughput(
     backend: Backend, api: Api, fleet: BenchFleet, runs: int, steps: int
 ) -> Throughput:
-    """Start all runs as fast as they are acknowledged, and wait for all results.
+    """Start all runs as fast as they are acknowledged, and wait for all results."""
+    counters, cpu = await read_counters(api, fleet.server), fleet.cpu()
+    seconds = await at_once(backend, runs)
+    used = {name: total - cpu[name] for name, total in fleet.cpu().items()}
+    await asyncio.sleep(SETTLE)
+    done = (await read_counters(api, fleet.server)).since(counters)
+    return Throughput(runs, runs * steps, seconds, used, done)
+
+
+async def at_once(
+    backend: Backend, runs: int, workflow: str = WORKFLOW, given: bytes = b"{}"
+) -> float:
+    """Seconds from the first of so many starts to the last result.
 
     Results are the messages that `Flow-Reply` asks for, counted by one subscription: as little of
     the machine as possible goes into the client.
+
+    Raises:
+        RunFailed: one did not complete.
+        ResultTimeout: no run ends any more.
     """
-    counters, cpu = await read_counters(api, fleet.server), fleet.cpu()
     ends: list[Result] = []
     over = asyncio.Event()
 
@@ -113,16 +128,13 @@ async def throughput(
     inbox = f"_INBOX.{secrets.token_hex(11)}"
     unsubscribe = await backend.notifier.subscribe(inbox, on_reply)
     begun = time.perf_counter()
-    await asyncio.gather(*(_start(backend, inbox) for _ in range(runs)))
+    await asyncio.gather(*(_start(backend, inbox, workflow, given) for _ in range(runs)))
     await _all_over(over, ends, runs)
     seconds = time.perf_counter() - begun
     unsubscribe()
-    used = {name: total - cpu[name] for name, total in fleet.cpu().items()}
     if failed := [end for end in ends if end.status is not ResultStatus.COMPLETED]:
         raise RunFailed(f"{len(failed)} of {runs} runs failed; the first: {failed[0].error}")
-    await asyncio.sleep(SETTLE)
-    done = (await read_counters(api, fleet.server)).since(counters)
-    return Throughput(runs, runs * steps, seconds, used, done)
+    return seconds
 
 
 async def _all_over(over: asyncio.Event, ends: list[Result], runs: int) -> None:
@@ -134,17 +146,15 @@ async def _all_over(over: asyncio.Event, ends: list[Result], runs: int) -> None:
             raise ResultTimeout(f"{left}; nothing happened for {WAIT_LIMIT:g} s")
 
 
-async def _start(backend: Backend, inbox: str) -> None:
+async def _start(backend: Backend, inbox: str, workflow: str, given: bytes) -> None:
     headers = {MSG_ID: uuid.uuid4().hex, FLOW_REPLY: inbox}
-    await backend.commands.send(f"start.{WORKFLOW}", b"{}", headers)
+    await backend.commands.send(f"start.{workflow}", given, headers)
 
 
-async def raw_publish(publisher: Publisher, api: Api) -> RawPublish:
+async def raw_publish(publisher: Publisher, api: Api, replicas: int) -> RawPublish:
     """A tight loop of acknowledged publishes into a file-backed stream of its own."""
-    await api.call(
-        f"STREAM.CREATE.{RAW_STREAM}",
-        {"name": RAW_STREAM, "subjects": ["bench.raw"], "storage": "file"},
-    )
+    stream = {"name": RAW_STREAM, "subjects": ["bench.raw"], "storage": "file"}
+    await api.call(f"STREAM.CREATE.{RAW_STREAM}", {**stream, "num_replicas": replicas})
     body = bytes(RAW_SIZE)
     begun = time.perf_counter()
     end = begun + RAW_SECONDS

@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for workflow in graphs or [mosaic(), funnel()]:
         for size in options.sizes:
             os.environ[OUTPUT_BYTES] = str(size)
-            with BenchFleet(workers=options.workers, sync_always=False) as fleet:
+            with BenchFleet(workers=options.workers) as fleet:
                 costs = uvloop.run(_cost(fleet, workflow))
                 fleet.stop()
             print(_row(workflow, size, costs), flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,11 +56,11 @@ def setup(
     *,
     steps: int,
     workers: int,
-    partitions: int,
-    sync_always: bool,
-    durability: str,
     server: str,
     load: float,
+    partitions: int = 16,
+    sync_always: bool = False,
+    durability: str = "process",
 ) -> Setup:
     """Describe this machine and what runs on it."""
     return Setup(
@@ -77,19 +78,29 @@ def setup(
     )
 
 
+def say(line: str) -> None:
+    """Print a line, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def write(name: str, found: Any) -> Path:
+    """Write `bench/results/<name>.json`."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+    return path
+
+
 def write_results(results: Results) -> Path:
     """Write `bench/results/latest.json`."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / "latest.json"
     derived = {
         "steps_per_second": results.throughput.steps_per_second,
         "raw_publishes_per_second": results.raw.per_second,
         "ratio": results.throughput.steps_per_second / results.raw.per_second,
         "per_step": per_step(results.throughput),
     }
-    content: dict[str, Any] = {**msgspec.to_builtins(results), "derived": derived}
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(content)) + b"\n")
-    return path
+    return write("latest", {**msgspec.to_builtins(results), "derived": derived})
 
 
 def per_step(measured: Throughput) -> dict[str, float]:

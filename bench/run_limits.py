@@ -75,7 +75,7 @@ def _kinds() -> list[Kind]:
 def print_kinds(runs: int) -> None:
     """Print a row for each kind."""
     print(HEAD, flush=True)
-    with BenchFleet(workers=1, sync_always=False) as fleet:
+    with BenchFleet(workers=1) as fleet:
         asyncio.run(_measured(fleet, runs))
         fleet.stop()
 

@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="for which nothing is done")
     given = parser.parse_args()
     numbers = sorted(given.schedules)
-    with BenchFleet(workers=0, sync_always=False) as fleet:
+    with BenchFleet(workers=0) as fleet:
         found = uvloop.run(measured(fleet, numbers, given.seconds))
         fleet.stop()
     lines = ["| | " + " | ".join(f"{number:,} schedules" for number in numbers) + " |"]

@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=4000, help="of each length")
     parser.add_argument("--waiting", type=int, default=10000, help="that wait")
     options = parser.parse_args()
-    with BenchFleet(workers=1, sync_always=False) as fleet:
+    with BenchFleet(workers=1) as fleet:
         lines = uvloop.run(measure(fleet, options.runs, options.waiting))
         fleet.stop()
     sys.stdout.write("\n".join(lines) + "\n")

@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import msgspec
 from msgspec import Struct
 
 from bench.fleet import BenchFleet, chain
 from bench.ports import free_port
-from bench.report import RESULTS, Setup, setup
+from bench.report import Setup, setup, write
 from flowworker import wiring
 from flowworker.client import Client
 from flowworker.jetstream import ConnectionOptions
@@ -156,7 +155,7 @@ def measured(given: argparse.Namespace) -> Found:
     commands: dict[str, list[float]] = {name: [] for name in COMMANDS}
     processes = {role: Process() for role in ROLES}
     load = os.getloadavg()[0]
-    with BenchFleet(workers=1, sync_always=False) as fleet:
+    with BenchFleet(workers=1) as fleet:
         asyncio.run(_prepare(fleet.server.url, fleet))
         environment = os.environ | {"FLOWWORKER_NATS_URL": fleet.server.url}
         for _ in range(given.times):
@@ -168,9 +167,6 @@ def measured(given: argparse.Namespace) -> Found:
         about = setup(
             steps=5,
             workers=1,
-            partitions=16,
-            sync_always=False,
-            durability="process",
             server=fleet.server.version,
             load=max(load, os.getloadavg()[0]),
         )
@@ -199,15 +195,12 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=3, help="that each process is started")
     parser.add_argument("--rest", type=float, default=10.0, help="seconds until its memory counts")
     found = measured(parser.parse_args())
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / "startup.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     about = found.setup
     sys.stdout.write(
         f"CPython {about.python}, nats-server {about.nats_server}, {about.cpus} processors of "
         f"{about.machine}, load {about.load:.1f}\n"
     )
-    sys.stdout.write("\n".join([*table(found), f"written to {path}"]) + "\n")
+    sys.stdout.write("\n".join([*table(found), f"written to {write('startup', found)}"]) + "\n")
 
 
 if __name__ == "__main__":

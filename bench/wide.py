@@ -18,6 +18,7 @@ import uvloop
 
 from bench.fleet import BenchFleet
 from bench.measure import WAIT_LIMIT
+from bench.report import say
 from flowworker import wiring
 from flowworker.client import Client
 from flowworker.core.model import Saga, Step, Workflow
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--saga", type=int, default=300, help="steps to compensate")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(arguments)
-    with BenchFleet(workers=2, sync_always=False) as fleet:
+    with BenchFleet(workers=2) as fleet:
         uvloop.run(_measure(fleet, options))
     return 0
 
@@ -76,9 +77,9 @@ async def _measure(fleet: BenchFleet, options: argparse.Namespace) -> None:
         for _ in range(options.rounds):
             one = steps / await _timed(client, 1)
             many = AT_ONCE * steps / await _timed(client, AT_ONCE)
-            _say(f"one run {one:.0f} steps/s, {AT_ONCE} runs {many:.0f} steps/s: {one / many:.2f}")
+            say(f"one run {one:.0f} steps/s, {AT_ONCE} runs {many:.0f} steps/s: {one / many:.2f}")
             there, back = await _there_and_back(client)
-            _say(f"saga: {there / options.saga:.2f} ms a step, {back / options.saga:.2f} ms undone")
+            say(f"saga: {there / options.saga:.2f} ms a step, {back / options.saga:.2f} ms undone")
         client.close()
 
 
@@ -100,11 +101,6 @@ async def _there_and_back(client: Client) -> tuple[float, float]:
         at[event["type"]] = datetime.fromisoformat(event["time"])
     begun, turned = at["workflow.started"], at["workflow.compensating"]
     return (turned - begun) / MILLISECOND, (at["workflow.failed"] - turned) / MILLISECOND
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

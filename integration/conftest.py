@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from bench.valkey import RedisServer
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, TopologyOptions, open_backend
 from flowworker.ports import Backend
-from integration.redis_server import RedisServer
 from tests.support.logs import logs
 
 __all__ = ["logs"]  # a fixture for all

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.ports import free_port
+from bench.valkey import RedisServer
 from flowworker.embedded import EmbeddedServer
-from integration.redis_server import RedisServer
 
 
 @pytest.fixture

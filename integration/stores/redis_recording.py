@@ -18,8 +18,8 @@ import msgspec
 from msgspec import Struct
 from redis import Redis
 
+from bench.valkey import RedisServer
 from flowworker import RedisLocker, RedisStore, Runner, load_paths
-from integration.redis_server import RedisServer
 from tests.recorded import handlers
 from tests.support.waiting import eventually
 

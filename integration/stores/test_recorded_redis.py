@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from bench.valkey import RedisServer
 from flowworker import LockTimeoutError, RedisLocker, RedisStore, Runner, load_paths
-from integration.redis_server import RedisServer
 from integration.stores.redis_recording import (
     FOLDER,
     WORKFLOWS,

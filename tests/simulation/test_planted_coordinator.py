@@ -190,7 +190,8 @@ def test_a_start_that_is_refused_before_its_run_is_looked_up(monkeypatch):
 
     assert finds(
         "a run that has a record was refused | a start was refused that may"
-        " | a rejection behind the end | coordinator.input.",  # of the start that was refused
+        " | a rejection behind the end | coordinator.input."  # of the start that was refused
+        " | a start is refused otherwise than was decided",
         Focus(faults=("ack_lost", "unanswered", "early"), tightened=True),
     )
 

@@ -86,7 +86,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
         ),
         pytest.param(
             forward.verdict_on,
-            "plan.closes(step) and state.record.ending is None",
+            "plan.closing and state.record.ending is None and plan.closes(step)",
             "False",
             "before what it depends on",
             CALM,
@@ -130,7 +130,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             "elif not await self._engine_steps.wake(found[0], step) and unseen:",
             "elif not await self._engine_steps.wake(found[0], step) and False:",
             "the end of a wait was lost | RUNNING",
-            From(26, BLIND),
+            From(148, BLIND),
             id="an alarm that is done with by an answer of the past",
         ),
         pytest.param(

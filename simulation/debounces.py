@@ -213,12 +213,17 @@ class Debounces:
         says = start.truth.plan.workflow.debounce
         if says is None:
             return
-        due = start.order[0] - EPOCH + says.period
+        due = anew = start.order[0] - EPOCH + says.period
         if says.timeout:
             due = min(due, key.firsts[record.origin] + says.timeout)
         where = f"{run}: {now:.3f}, not {due:.3f}"
         expect(now + slack + _APART >= due, "a run begins though others may come", where)
-        on_time = now <= max(due, start.came) + _LATE
+        # Behind one that somebody stopped it counts anew, from when that is known.
+        stopped = any(
+            other.over is not None and not other.replaced and other.order < start.order
+            for other in key.starts.values()
+        )
+        on_time = now <= max(anew if stopped else due, start.came) + _LATE
         expect(on_time or not self._quiet.is_quiet, "a run begins late that nobody follows", where)
 
     def _first(self, key: _Key, origin: str) -> float:

@@ -120,7 +120,13 @@ class _Steps(_Source):
         return self._gate.call("steps.drop", run, self._backend.steps.drop, run)
 
     def withdraw(self, run: str, delayed: Collection[str]) -> _Later[None]:
-        return self._gate.call("steps.withdraw", run, self._backend.steps.withdraw, run, delayed)
+        async def effect() -> None:
+            truth = self._watch.runs.get(run)
+            if truth is not None and not (truth.record.is_paused or truth.record.stop):
+                truth.robbed = True  # of what was enqueued since, by one that stood still
+            await self._backend.steps.withdraw(run, delayed)
+
+        return self._gate.call("steps.withdraw", run, effect)
 
 
 class _Lanes:

@@ -171,6 +171,7 @@ def judge_fence(
             record,
             **asdict(wanted.attempt),
             started_at=0.0 if _is_first(wanted.attempt) else record.started_at,
+            wakes_at=0.0,
             completed=(record.completed or revision)
             if wanted.attempt.kind is Kind.COMPENSATE
             else 0,

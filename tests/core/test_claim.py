@@ -223,7 +223,7 @@ def test_a_fence_keeps_what_the_record_knows():
 
 
 def test_what_is_fenced_before_it_is_claimed_has_not_started():
-    found = replace(record(FAILED), started_at=5.0)
+    found = replace(record(FAILED), started_at=5.0, wakes_at=7.0)
 
     assert judge_fence("r", fence(turn=2), found, 9, NOW) == Revoke(cancelled(turn=2), 9)
 

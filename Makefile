@@ -108,9 +108,10 @@ ROOMS ?= core coordinator worker
 mutate: $(DEV) ## Break each rule of ROOMS once: does a test fail? Takes long
 	for room in $(ROOMS); do $(PY) -m tests.mutation $$room; done
 
+BENCH_ARGS ?=
 .PHONY: bench
-bench: $(DEV) ## Measure throughput and latency on this machine
-	$(PY) -m bench
+bench: $(DEV) ## Measure speed, durability, large runs, growth and start-up on this machine (BENCH_ARGS)
+	$(PY) -m bench.suite $(BENCH_ARGS)
 
 PEERS_ARGS ?=
 .PHONY: peers

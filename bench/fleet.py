@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowworker.jetstream.topology.durability import Durability
 
 WORKFLOW = "bench.chain"
-MONITORING = 'http: "127.0.0.1:-1"'
+MONITORING = 'http: "127.0.0.1:-1"\n'
 
 
 def chain(steps: int) -> Workflow:

@@ -87,6 +87,7 @@ class Found(Struct):
     """Everything, by what a fleet stands beside."""
 
     setup: Setup
+    counts: dict[str, int]
     measured: dict[str, Measured]
     kept: dict[str, Kept]
     ratios: dict[str, dict[str, float]]
@@ -181,14 +182,17 @@ async def measured(stands: dict[str, Stand], given: argparse.Namespace) -> Found
         name: {row: value / medians[NOTHING][row] for row, value in each.items()}
         for name, each in medians.items()
     }
-    return Found(about, {name: stand.measured for name, stand in stands.items()}, kept, ratios)
+    counts = {name: stand.count for name, stand in stands.items()}
+    return Found(
+        about, counts, {name: stand.measured for name, stand in stands.items()}, kept, ratios
+    )
 
 
 def _medians(found: Measured) -> dict[str, float]:
     return {row: statistics.median(getattr(found, row)) for row in _NAMES}
 
 
-def table(found: Found, counts: dict[str, int]) -> list[str]:
+def table(found: Found) -> list[str]:
     """Absolute numbers beside nothing, and ratios to them."""
     names, base = list(found.measured), _medians(found.measured[NOTHING])
     lines = ["| beside | " + " | ".join(names) + " |", "| --- |" + " ---: |" * len(names)]
@@ -208,7 +212,8 @@ def table(found: Found, counts: dict[str, int]) -> list[str]:
         cells = []
         for name in names:
             value, less = getattr(found.kept[name], field), getattr(empty, field)
-            each = f"; {max(value - less, 0) / counts[name]:,.0f}" if counts[name] else ""
+            count = found.counts[name]
+            each = f"; {max(value - less, 0) / count:,.0f}" if count else ""
             cells.append(f"{value / 1e6:,.0f}{'' if field == 'worker_memory' else each}")
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return lines
@@ -258,7 +263,7 @@ def main() -> None:
         f"nats-server {about.nats_server}, file storage, CPython {about.python}, {about.cpus} "
         f"processors of {about.machine}, load {about.load:.1f}"
     )
-    say("\n".join(table(found, {name: stand.count for name, stand in stands.items()})))
+    say("\n".join(table(found)))
     say(f"written to {write('growth', found)}")
 
 

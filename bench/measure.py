@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from bench.counters import read_counters
+from bench.counters import Counters, read_counters
 from bench.fleet import WORKFLOW
 from flowworker.codec.messages import FLOW_REPLY, MSG_ID, ResultStatus, decode_result
 from flowworker.errors import ResultTimeout, RunFailed
 from flowworker.tasks import wait_for
 
 if TYPE_CHECKING:
-    from bench.counters import Counters
     from bench.fleet import BenchFleet
     from flowworker.client import Client
     from flowworker.codec.messages import Result

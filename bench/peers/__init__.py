@@ -1,0 +1,1 @@
+"""The same chain in other systems, in turn with flowworker: `make peers`."""

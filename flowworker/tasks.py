@@ -6,7 +6,7 @@ nats-py and redis-py rest, loses a cancellation that comes together with what it
 
 from __future__ import annotations
 
-__all__ = ["TaskSet", "all_over", "cancel_all", "has_ended", "wait_for"]
+__all__ = ["TaskSet", "all_over", "cancel_all", "wait_for"]
 
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -78,22 +78,6 @@ class TaskSet:
         """Cancel all tasks and wait until they have ended, those too that they spawn meanwhile."""
         while self._tasks:
             await cancel_all(self._tasks)
-
-
-async def has_ended(task: asyncio.Task[Any]) -> None:
-    """Wait until a task has ended, in whatever way; to cancel this does not cancel it.
-
-    As `asyncio.wait`, which is made for several, at two thirds of what that costs.
-    """
-    if not task.done():
-        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def end(_: object) -> None:
-            if not ended.done():
-                ended.set_result(None)
-
-        task.add_done_callback(end)
-        await ended
 
 
 async def cancel_all(tasks: Collection[asyncio.Task[Any]], again: float = CANCEL_AGAIN) -> None:

@@ -11,7 +11,6 @@ from flowworker.codec.messages import trace_headers
 from flowworker.errors import InvalidInput, PayloadTooLarge
 from flowworker.handlers.ambient import current_scope, enter_scope
 from flowworker.stores.locks import Lock
-from flowworker.tasks import has_ended
 from flowworker.telemetry.tracing import NO_TRACE
 
 if TYPE_CHECKING:
@@ -258,7 +257,8 @@ class StepContext(Generic[Runtime_co]):
         """Wait for the step's start to be published; whether that succeeded."""
         if self._started is None:
             return True
-        await has_ended(self._started)
+        if not self._started.done():
+            await asyncio.wait([self._started])
         return not self._started.cancelled() and self._started.exception() is None
 
     def enter(self) -> None:

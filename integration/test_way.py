@@ -6,6 +6,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
+import structlog
+
 from integration.way import Hop, Place, traced
 
 PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "one-step.md"
@@ -21,6 +24,17 @@ def described() -> list[Hop]:
     return [Hop(Place(*each[:2]) if each[0] else None, Place(*each[2:])) for each in found]
 
 
+@pytest.fixture
+def unconfigured():
+    """Logging as in a process that has configured none, whatever ran in this one before."""
+    before = structlog.get_config() if structlog.is_configured() else None
+    structlog.reset_defaults()
+    yield
+    if before is not None:
+        structlog.configure(**before)
+
+
+@pytest.mark.usefixtures("unconfigured")
 async def test_a_step_goes_the_way_that_is_described(server, namespace):
     traces = await traced(server.url, namespace, TIMES)
 

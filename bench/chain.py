@@ -29,7 +29,7 @@ async def measured(
     """Start the fleet, and measure everything in turn; `say` is called with what is done now."""
     topology = TopologyOptions(partitions=partitions, durability=fleet.durability)
     load = os.getloadavg()[0]
-    where = ConnectionOptions(url=fleet.cluster.url, name="bench")
+    where = ConnectionOptions(url=fleet.cluster.url, name="bench", wait=60.0)
     async with wiring.nats(where, topology=topology) as backend:
         client = Client(stores_of(backend))
         await client.register(chain(steps))

@@ -78,7 +78,7 @@ class Found(Struct):
 def shapes(own: Sequence[Workflow], size: int) -> dict[str, Shape]:
     """By what they are called in the table; the large ones have about `size` steps."""
     small, longest = chain(5), size // 10
-    side_by_side = tuple(Step(f"s{n}", "bench.noop") for n in range(size))
+    side_by_side = tuple(Step(f"s{n}", "bench.noop") for n in range(size - 1))
     parallel = Workflow(
         "bench.parallel",
         (*side_by_side, Step("join", "bench.noop", tuple(step.id for step in side_by_side))),
@@ -88,7 +88,7 @@ def shapes(own: Sequence[Workflow], size: int) -> dict[str, Shape]:
     items = encode({"items": list(range(size))})
     found = {
         SMALL: Shape(small, size, size // len(small.steps)),
-        f"{size:,} steps side by side, and a join": Shape(parallel, size + 1),
+        f"{size - 1:,} steps side by side, and a join": Shape(parallel, size),
         f"a chain of {longest:,}": Shape(long, longest),
         f"a loop of {size:,} instances, and a join": Shape(loop(None), size + 1, given=items),
         f"a mosaic of {len(graph.steps):,}": Shape(graph, len(graph.steps)),

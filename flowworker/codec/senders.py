@@ -80,7 +80,7 @@ def published(subject: str, event: CloudEvent, stored: float) -> Published:
 def check_sender(run: str, said: Published, plan: Plan, origin: str = "") -> None:
     """Raise Refused unless it is about the run of that origin, and its sender can know that."""
     event = said.event
-    if event.data.origin and is_of_earlier_run(event.data, origin):
+    if is_of_earlier_run(event.data, origin):
         raise Refused("it is about a run that had the id before, and was refused")
     why = refusal(run, said.sender, event.type, event.id, event.data.step, plan)
     if why:

@@ -107,6 +107,7 @@ class Draft:
         """Everything decided: the record first, then the history, then the rest."""
         record = self.state.record
         rest = self.rest
+        # Whatever supersedes an effect is one of these, and nearly no run has any
         if record.stop is not None or record.ending is not None or self.paused or self.state.loops:
             rest = [effect for effect in rest if not self._is_superseded(effect)]
         if record is self._stored or record == self._stored:

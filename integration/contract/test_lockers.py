@@ -17,6 +17,8 @@ from tests.support.waiting import WAIT_LIMIT, eventually, quiet_for
 NAMES = {"memory": "InMemLocker", "jetstream": "NATSLocker", "redis": "RedisLocker"}
 CARD = "card: 4711 / *"
 """The name of a lock may be any text."""
+PATIENT = 5
+"""Seconds a lease lasts that is to be renewed: a busy machine may stand still for half of it."""
 
 
 @pytest.fixture(params=KEEPERS, ids=NAMES.get)
@@ -102,10 +104,10 @@ async def test_waiting_ends_with_its_timeout(lockers):
 
 async def test_a_lock_that_is_held_long_is_renewed(lockers):
     one, two = lockers
-    token = await one.acquire(CARD, "run-1", ttl=1)
+    token = await one.acquire(CARD, "run-1", ttl=PATIENT)
 
     with pytest.raises(LockTimeoutError):
-        await two.acquire(CARD, "run-2", ttl=1, timeout=2.5)
+        await two.acquire(CARD, "run-2", ttl=30, timeout=PATIENT + 1)
 
     assert one.token(CARD, "run-1") > token
 
@@ -194,13 +196,13 @@ async def test_two_steps_of_one_run_share_a_lock(lockers):
     leases, other = await one.leases(), await two.leases()
     from flowworker.clock import SystemClock
 
-    first = Lock(leases, SystemClock(), CARD, "run-1", 1, 0)
-    second = Lock(other, SystemClock(), CARD, "run-1", 1, 0)
+    first = Lock(leases, SystemClock(), CARD, "run-1", PATIENT, 0)
+    second = Lock(other, SystemClock(), CARD, "run-1", PATIENT, 0)
     await first.acquire()
     await second.acquire()
 
     # When both are renewed, then neither is lost
-    await quiet_for(1.6)  # longer than either would last
+    await quiet_for(PATIENT + 1)  # longer than either would last
     assert not first.lost
     assert not second.lost
     await first.release()

@@ -141,7 +141,7 @@ async def test_two_processes_share_a_server_and_leave_each_other_alone(redis_ser
         await gate.wait()
         return {"by": "one"}
 
-    settings = Settings(sweep=0.05, handler_grace=0.05, lease=1.0)
+    settings = Settings(sweep=0.05, handler_grace=0.05, lease=4.0)
     workflow = parse(
         "name: w\nsteps: [{id: a, uses: waits}, {id: b, uses: waits, depends_on: [a]}]"
     )
@@ -155,7 +155,7 @@ async def test_two_processes_share_a_server_and_leave_each_other_alone(redis_ser
         running = asyncio.create_task(one.execute_sync_workflow(RUN, workflow))
         await started.wait()
         await other.status(RUN)
-        await quiet_for(1.5)  # many sweeps, and longer than a lease
+        await quiet_for(4.5)  # many sweeps, and longer than a lease
 
         # When it goes on, then the first one has done all of it
         gate.set()

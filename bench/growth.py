@@ -165,11 +165,13 @@ async def measured(stands: dict[str, Stand], given: argparse.Namespace) -> Found
             say(f"{name}: there after {time.monotonic() - since:.0f} s")
         await asyncio.sleep(SETTLED)
         kept = {name: stand.kept() for name, stand in stands.items()}
+        order = list(stands.values())
         for turn in range(given.times):
-            for stand in stands.values():
+            for stand in order:
                 await stand.load(given.runs, given.singly)
-            for stand in stands.values():
+            for stand in order:
                 await stand.start()
+            order.append(order.pop(0))  # whoever comes first meets colder caches
             say(f"{turn + 1} of {given.times} turns; load {os.getloadavg()[0]:.1f}")
     about = setup(
         steps=STEPS,

@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with BenchFleet(
             workers=options.workers,
             durability=options.durability,
+            shards=options.shards,
             sync_always=options.sync_always,
             profile=options.profile,
         ) as fleet:
@@ -63,6 +64,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--steps", type=_positive, default=5, help="in the chain")
     parser.add_argument("--workers", type=_positive, default=2, help="worker processes")
     parser.add_argument("--partitions", type=_positive, default=16, help="of the namespace")
+    parser.add_argument("--shards", type=_positive, default=1, help="of the namespace")
     parser.add_argument(
         "--sync-always", action="store_true", help="the server flushes every write to disk"
     )

@@ -62,7 +62,7 @@ async def waiting(url: str, backend: Backend, count: int) -> None:
 
 
 def _copies(run: RunRecord, step: StepRecord, count: int) -> Iterator[Message]:
-    bucket = Names(NAMESPACE).runs
+    bucket = Names(NAMESPACE).first.runs
     for number in range(count):
         ours = replace(run, run=f"asks-{number}", created_at=run.created_at - number / 10)
         of_it = replace(step, run=ours.run)

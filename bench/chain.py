@@ -27,7 +27,9 @@ async def measured(
     fleet: BenchFleet, runs: int, steps: int, partitions: int, say: Callable[[str], object]
 ) -> Results:
     """Start the fleet, and measure everything in turn; `say` is called with what is done now."""
-    topology = TopologyOptions(partitions=partitions, durability=fleet.durability)
+    topology = TopologyOptions(
+        partitions=partitions, durability=fleet.durability, shards=fleet.shards
+    )
     load = os.getloadavg()[0]
     where = ConnectionOptions(url=fleet.cluster.url, name="bench", wait=60.0)
     async with wiring.nats(where, topology=topology) as backend:
@@ -55,6 +57,7 @@ async def measured(
         partitions=partitions,
         sync_always=fleet.sync_always,
         durability=fleet.durability,
+        shards=fleet.shards,
         server=fleet.server.version,
         load=load,
     )

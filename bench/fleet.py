@@ -36,6 +36,7 @@ class BenchFleet:
     Args:
         workers: how many worker processes.
         durability: of the namespace: what it needs of servers is there.
+        shards: of the namespace.
         sync_always: the server flushes every write to disk, whatever the durability.
         profile: `coordinator` or `worker`; the first such process runs under cProfile.
     """
@@ -45,11 +46,13 @@ class BenchFleet:
         *,
         workers: int,
         durability: Durability = "process",
+        shards: int = 1,
         sync_always: bool = False,
         profile: str = "",
     ) -> None:
         self.workers = workers
         self.durability: Durability = durability
+        self.shards = shards
         self.sync_always = sync_always or durability == "power"
         self._profile = profile
         self._stack = ExitStack()

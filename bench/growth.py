@@ -171,7 +171,7 @@ async def measured(stands: dict[str, Stand], given: argparse.Namespace) -> Found
                 await stand.load(given.runs, given.singly)
             for stand in order:
                 await stand.start()
-            order.append(order.pop(0))  # whoever comes first meets colder caches
+            order.append(order.pop(0))  # the first one meets colder caches
             say(f"{turn + 1} of {given.times} turns; load {os.getloadavg()[0]:.1f}")
     about = setup(
         steps=STEPS,

@@ -35,6 +35,7 @@ class Setup(Struct, frozen=True):
     partitions: int
     sync_interval: str
     durability: str
+    shards: int
     cpus: int
     load: float
     machine: str
@@ -61,6 +62,7 @@ def setup(
     partitions: int = 16,
     sync_always: bool = False,
     durability: str = "process",
+    shards: int = 1,
 ) -> Setup:
     """Describe this machine and what runs on it."""
     return Setup(
@@ -68,6 +70,7 @@ def setup(
         workers=workers,
         partitions=partitions,
         durability=durability,
+        shards=shards,
         sync_interval="always" if sync_always else "2m (the server's default)",
         cpus=os.cpu_count() or 0,
         load=load,

@@ -102,7 +102,7 @@ class Retained:
 
     async def write(self, first: int, last: int) -> dict[str, int]:
         """Runs of these numbers; how many bytes of its stream each kind of message has taken."""
-        runs, steps = self._names.runs.stream, self._names.steps
+        runs, steps = self._names.first.runs.stream, self._names.first.steps
         kinds = (
             ("record", runs, self._record),
             ("step", runs, self._step),
@@ -133,19 +133,19 @@ class Retained:
 
     def _record(self, number: int) -> Message:
         record = ended(number, self._now)
-        return self._names.runs.subject(run_key(record.run)), b"", encode(record)
+        return self._names.first.runs.subject(run_key(record.run)), b"", encode(record)
 
     def _step(self, number: int) -> Message:
         record = step_of(ended(number, self._now))
         key = step_key(_QUEUE, record.run, record.step)
-        return self._names.runs.subject(key), b"", encode(record)
+        return self._names.first.runs.subject(key), b"", encode(record)
 
     def _entry(self, number: int) -> Message:
         entry = entry_of(ended(number, self._now))
-        return self._names.runs.subject(entry.key), b"", b""
+        return self._names.first.runs.subject(entry.key), b"", b""
 
     def _alarm(self, number: int) -> Message:
         run = ended(number, self._now).run
         at = self._now + KEPT - number
-        block = headers.schedule(at, self._names.timer_due(run, RETENTION))
-        return self._names.timer_schedule(run, RETENTION), headers.encode(block), b""
+        block = headers.schedule(at, self._names.first.timer_due(run, RETENTION))
+        return self._names.first.timer_schedule(run, RETENTION), headers.encode(block), b""

@@ -93,13 +93,15 @@ class _Steps(_Source):
 
         return self._gate.call("steps.enqueue", message_id, effect)
 
-    def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> _Later[Consumer]:
+    def consume(
+        self, queue: str, priority: Priority, on_delivery: OnDelivery, *, shard: int = 0
+    ) -> _Later[Consumer]:
         return deliver_to(
             self._gate,
             self._virtual,
             on_delivery,
             self._watch.step_acked,
-            lambda take: self._backend.steps.consume(queue, priority, take),
+            lambda take: self._backend.steps.consume(queue, priority, take, shard=shard),
             lambda delivery: self._watch.lost(delivery.subject.split(".")[3]),
             self._watch.step_handed_out,
             self._watch.quiet.put_back,
@@ -255,13 +257,13 @@ class _Timers(_Source):
     def missing(self, runs: Sequence[str], name: str) -> _Later[list[str]]:
         return self._gate.call("timers.missing", name, self._backend.timers.missing, runs, name)
 
-    def consume(self, on_delivery: OnDelivery) -> _Later[Consumer]:
+    def consume(self, on_delivery: OnDelivery, *, shard: int = 0) -> _Later[Consumer]:
         return deliver_to(
             self._gate,
             self._virtual,
             on_delivery,
             self._watch.timer_acked,
-            self._backend.timers.consume,
+            lambda take: self._backend.timers.consume(take, shard=shard),
         )
 
 

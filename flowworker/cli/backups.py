@@ -33,13 +33,16 @@ def backup(target: Target, name: str, folder: Path, *, json_: bool) -> None:
     """Back namespace NAME up to FOLDER, which is new or empty. Its fleet may go on."""
     from flowworker.jetstream import Names
     from flowworker.jetstream.backups import take
+    from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.topology.spread import names_of
 
     names = Names(name)
 
     async def act() -> Manifest:
         async with connected(target) as made:
             release, shown = version("flowworker"), _shown("took", json=json_)
-            return await take(made, names, folder, release, SystemClock().now, shown)
+            found = await names_of(Api(made), names)
+            return await take(made, found, folder, release, SystemClock().now, shown)
 
     manifest = asyncio.run(act())
     if json_:

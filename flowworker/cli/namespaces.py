@@ -59,6 +59,7 @@ def delete(target: Target, name: str, *, yes: bool, json_: bool) -> None:
     from flowworker.jetstream import Names
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.topology.namespaces import holdings, remove
+    from flowworker.jetstream.topology.spread import names_of
 
     names = Names(name)
     if not yes and not sys.stdin.isatty():
@@ -66,11 +67,13 @@ def delete(target: Target, name: str, *, yes: bool, json_: bool) -> None:
 
     async def look() -> list[Holding]:
         async with connected(target) as made:
-            return await holdings(Api(made), names)
+            api = Api(made)
+            return await holdings(api, await names_of(api, names))
 
     async def act() -> list[Holding]:
         async with connected(target) as made:
-            return await remove(Api(made), names)
+            api = Api(made)
+            return await remove(api, await names_of(api, names))
 
     if not yes:
         click.echo(f"namespace {name} has {_summary(asyncio.run(look()))}", err=True)

@@ -20,6 +20,7 @@ from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.publisher import Publisher
 from flowworker.jetstream.findings import Finding
 from flowworker.jetstream.records import BucketRecords
+from flowworker.jetstream.run_records import run_records
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.runs import RunStore
 from flowworker.worker.decoding import Malformed, Newer, decode
@@ -43,7 +44,7 @@ class Readability:
         self._api, publisher = Api(connection), Publisher(connection)
         self._names = names
         self._sample = sample
-        self._runs = RunStore(BucketRecords(publisher, self._api, names.runs))
+        self._runs = RunStore(run_records(publisher, self._api, names))
         self._definitions = DefinitionStore(BucketRecords(publisher, self._api, names.definitions))
 
     async def findings(self) -> AsyncIterator[Finding]:
@@ -86,32 +87,36 @@ class Readability:
 
     async def _of_steps(self) -> Finding:
         problems, count = [], 0
-        async for message in self._messages(self._names.steps, f"{self._names.namespace}.step.>"):
-            count += 1
-            match decode(message.data):
-                case Newer(version=version):
-                    problems.append(f"{message.subject} is of a newer release, version {version}")
-                case Malformed(error=error):
-                    problems.append(f"{message.subject} is no step message: {error}")
-                case _:
-                    pass
+        for shard in self._names.shards:
+            async for message in self._messages(shard.steps, f"{shard.step_prefix}>"):
+                count += 1
+                match decode(message.data):
+                    case Newer(version=version):
+                        problems.append(
+                            f"{message.subject} is of a newer release, version {version}"
+                        )
+                    case Malformed(error=error):
+                        problems.append(f"{message.subject} is no step message: {error}")
+                    case _:
+                        pass
         return _finding("step messages", count, 0, problems)
 
     async def _of_events(self) -> Finding:
         problems, count = [], 0
         subject = f"{self._names.namespace}.event.>"
-        async for message in self._messages(self._names.events, subject):
-            if ".workflow." not in message.subject:
-                continue  # a handler's own
-            count += 1
-            about = message.subject.split(".")[3]
-            try:
-                if about.startswith(OF_SCHEDULE):
-                    decode_schedule_event(message.data)
-                else:
-                    read_event(about, message.data)
-            except (*UNREADABLE, CorruptRecord, InvalidInput) as error:
-                problems.append(f"{message.subject}: {error}")
+        for shard in self._names.shards:
+            async for message in self._messages(shard.events, subject):
+                if ".workflow." not in message.subject:
+                    continue  # a handler's own
+                count += 1
+                about = message.subject.split(".")[3]
+                try:
+                    if about.startswith(OF_SCHEDULE):
+                        decode_schedule_event(message.data)
+                    else:
+                        read_event(about, message.data)
+                except (*UNREADABLE, CorruptRecord, InvalidInput) as error:
+                    problems.append(f"{message.subject}: {error}")
         return _finding("events", count, 0, problems)
 
     async def _messages(self, stream: str, subject: str) -> AsyncIterator[StoredMessage]:

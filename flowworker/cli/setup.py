@@ -25,6 +25,7 @@ from flowworker.settings import Settings, from_environment, settings_from, varia
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from flowworker.jetstream.shards import Spread
     from flowworker.jetstream.topology.migration import Change
 
 
@@ -57,25 +58,26 @@ def setup(target: Target, queues: tuple[str, ...], *, dry_run: bool, json_: bool
     def agree(before: str) -> str:
         return agreement.renewed(before, settings, given)
 
-    async def act() -> tuple[list[Change], int, str]:
+    async def act() -> tuple[list[Change], Spread, str]:
         async with connected(target) as made:
             check_cluster(options.durability, made.client.cluster)
             migration = Migration(Api(made), names, options, settings, queues, agree)
             planned = await migration.plan()
             if not dry_run:
                 await migration.carry_out(planned)
-            return planned, migration.partitions, migration.durability
+            return planned, migration.spread, migration.durability
 
-    planned, partitions, durability = asyncio.run(act())
-    name, streams = target.namespace, len(stream_specs(names, options))
+    planned, spread, durability = asyncio.run(act())
+    name, streams = target.namespace, len(stream_specs(Names(target.namespace, spread), options))
     if json_:
-        about = {"namespace": name, "streams": streams, "partitions": partitions}
+        about = {"namespace": name, "streams": streams, **spread._asdict()}
         click.echo(json_line({**about, "dry_run": dry_run, **_planned(planned)}))
     else:
         for line in _shown(planned, dry_run=dry_run):
             click.echo(plain(line))
         if not dry_run:
-            has = f"{streams} streams, {partitions} partitions, durability {durability}"
+            of = f" in {spread.shards} shards" if spread.shards > 1 else ""
+            has = f"{streams} streams, {spread.partitions} partitions{of}, durability {durability}"
             click.echo(f"namespace {name} is there: {has}")
         elif not planned:
             click.echo(f"namespace {name} is as this release makes it")

@@ -87,8 +87,9 @@ async def _findings(target: Target, sample: int) -> AsyncGenerator[Finding, None
     from flowworker.jetstream.topology.migration import Migration
     from flowworker.jetstream.topology.namespaces import holdings, queues_of
     from flowworker.jetstream.topology.specs import TOPOLOGY_VERSION
+    from flowworker.jetstream.topology.spread import names_of
 
-    names = Names(target.namespace)
+    target_names = Names(target.namespace)
     yield Finding(
         "release",
         ok=True,
@@ -96,13 +97,15 @@ async def _findings(target: Target, sample: int) -> AsyncGenerator[Finding, None
     )
     async with connected(target) as made:
         api = Api(made)
+        names = await names_of(api, target_names)
         held = {each.stream for each in await holdings(api, names)}
         options = from_environment(TopologyOptions, os.environ)
-        queues = sorted(await queues_of(api, names)) if names.steps in held else []
+        queues = sorted(await queues_of(api, names)) if names.first.steps in held else []
         migration = Migration(api, names, options, settings_from(os.environ), queues)
         yield await _topology(migration)
-        buckets = (names.runs, names.definitions, names.locks)
-        read = (names.steps, names.events, *(bucket.stream for bucket in buckets))
+        buckets = [shard.runs for shard in names.shards] + [names.definitions, names.locks]
+        read = [stream for shard in names.shards for stream in (shard.steps, shard.events)]
+        read += [bucket.stream for bucket in buckets]
         if lacking := [stream for stream in read if stream not in held]:
             yield Finding(
                 "stored",

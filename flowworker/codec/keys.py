@@ -19,6 +19,7 @@ waiting.<id>.<ticket>.<run>          a run that does
 from __future__ import annotations
 
 __all__ = [
+    "ANY_RUN",
     "RETENTION",
     "SCHEDULE_CHANGED",
     "SCHEDULE_NEXT",
@@ -29,6 +30,7 @@ __all__ = [
     "heard_key",
     "limit_key",
     "looked_key",
+    "run_in",
     "run_key",
     "run_patterns",
     "schedule_key",
@@ -66,6 +68,24 @@ SCHEDULE_CHANGED = "schedule-changed"
 
 
 _STEP = "step."
+
+ANY_RUN = "*"
+
+_RUN_AT = {"run": 1, "step": 2, "emit": 2, "signal": 1, "heard": 1, "index": -1, ">": 0}
+"""Which token of a key is its run."""
+
+
+def run_in(pattern: str) -> str:
+    """The run that a key, or all that a pattern matches, belongs to; ANY_RUN if it may be any.
+
+    Empty for what belongs to no run: schedules, limits and those who wait for them, pauses.
+    """
+    tokens = pattern.split(".")
+    at = _RUN_AT.get(tokens[0])
+    if at is None:
+        return ""
+    run = tokens[at] if at < len(tokens) else ANY_RUN
+    return ANY_RUN if run in {"*", ">"} else run
 
 
 def step_timer(step: str) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 __all__ = ["Alarms"]
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -79,15 +81,17 @@ class Alarms:
         self._gate = gate
         self._debouncing = debouncing
         self._clock = clock
-        self._inbox = Inbox(self._handle, _CREDIT, clock)
+        shards = range(stores.backend.shards)
+        self._inboxes = [Inbox(self._handle, _CREDIT, clock) for _ in shards]
 
     async def start(self) -> None:
         """Begin to consume."""
-        await self._inbox.start(self._backend.timers.consume)
+        for shard, inbox in enumerate(self._inboxes):
+            await inbox.start(partial(self._backend.timers.consume, shard=shard))
 
     async def stop(self) -> None:
         """Consume no more, and finish what has begun."""
-        await self._inbox.stop()
+        await asyncio.gather(*(inbox.stop() for inbox in self._inboxes))
 
     async def _handle(self, delivery: Delivery) -> None:
         # timer.<run>.<name>

@@ -6,6 +6,7 @@ client       talking to the server: connection, requests, publishing
 topology     which streams, buckets and consumers exist
 consuming    how messages come to us
 names        every name on the wire; the rooms know it, too
+shards       the names of the streams that runs are spread over; tokens: what a name may be
 
 backend      open_backend: connects, checks, assembles
 records, leases, steps, events, commands, timers, notifier: one port each

@@ -27,6 +27,7 @@ from flowworker.jetstream.names import Names
 from flowworker.jetstream.notifier import CoreNotifier
 from flowworker.jetstream.presences import BucketPresences
 from flowworker.jetstream.records import BucketRecords
+from flowworker.jetstream.run_records import run_records
 from flowworker.jetstream.steps import StreamStepQueue
 from flowworker.jetstream.timers import StreamTimers
 from flowworker.jetstream.topology.caretaker import Caretaker
@@ -118,17 +119,19 @@ async def _assemble(
     api = Api(connection, direct=direct)
     topology = Topology(api, names, topology_options, create=create, agreed=agreed)
     partitions = await _ensured(connection, api, topology, clock, options.wait)
+    names = topology.names
     publisher = Publisher(connection)
     caretaker = Caretaker(connection, topology)
     consumers = Consumers(connection, topology, caretaker, names, clock)
     records = partial(BucketRecords, publisher, api)
+    runs = run_records(publisher, api, names)
     notifier = CoreNotifier(connection)
     announcements = Announcements(notifier, names)
     leases = BucketLeases(publisher, api, names.locks, records(names.locks), clock, announcements)
     events = StreamEventLog(connection, publisher, api, consumers, names, settings, partitions)
     return Backend(
         namespace=names.namespace,
-        runs=records(names.runs),
+        runs=runs,
         definitions=records(names.definitions),
         payloads=records(names.payloads),
         leases=leases,
@@ -141,7 +144,7 @@ async def _assemble(
         notifier=notifier,
         max_message=connection.client.max_payload,
         inbox=options.inbox_prefix,
-        open_heartbeat=partial(open_heartbeat, options, names.namespace),
+        open_heartbeat=partial(open_heartbeat, options, names),
         ready=lambda: (
             connection.connected and consumers.active(READY_WITHIN) and caretaker.satisfied
         ),
@@ -149,12 +152,13 @@ async def _assemble(
         agreed=topology.agreed,
         alive=lambda: not connection.connected or consumers.active(ALIVE_WITHIN),
         on_incident=connection.on_incident,
-        meter=StreamMeter(api, names, records(names.runs)),
+        meter=StreamMeter(api, names, runs),
         tail=(
             Tail(UNFLUSHED, lambda: connection.client.server_id)
             if topology.durability == "power"
             else None
         ),
+        shards=len(names.shards),
     )
 
 

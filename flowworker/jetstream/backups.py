@@ -43,7 +43,6 @@ from flowworker.jetstream.manifest import (
     Part,
     ordered,
 )
-from flowworker.jetstream.names import Names
 from flowworker.jetstream.records import BucketRecords
 from flowworker.jetstream.topology.namespaces import holdings
 
@@ -52,6 +51,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flowworker.jetstream.client.connection import Connection
+    from flowworker.jetstream.names import Names
+    from flowworker.jetstream.shards import Bucket
 
 _PAUSES = (0.2, 1.0, 3.0)
 """Seconds until a stream is restored again."""
@@ -113,7 +114,7 @@ async def take(
         )
     _make(folder)
     began, parts = now(), []
-    since = int((await api.call(f"STREAM.INFO.{names.runs.stream}"))["state"]["last_seq"])
+    since = tuple([await _last_sequence(api, shard.runs.stream) for shard in names.shards])
     for stream in ordered(names):
         below = folder / stream
         below.mkdir()
@@ -126,7 +127,7 @@ async def take(
         (below / META).write_bytes(meta)
         parts.append(Part(stream, taken.state.get("messages", 0), taking.size, taking.digest(meta)))
         each(parts[-1])
-    manifest = Manifest(names.namespace, release, began, now(), since, tuple(parts))
+    manifest = Manifest(names.namespace, release, began, now(), since, *names.spread, tuple(parts))
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
     return manifest
 
@@ -158,7 +159,7 @@ async def restore(
         Unavailable: the server refuses, or the connection was lost. What was made is removed, or
             named if it could not be.
     """
-    api, names = Api(connection), Names(manifest.namespace)
+    api, names = Api(connection), manifest.names
     await _refuse_existing(api, names)
     made: list[str] = []
     try:
@@ -170,9 +171,8 @@ async def restore(
             await _restored(connection, api, part.stream, of, below / CONTENT)
             made.append(part.stream)
             each(part)
-        await _list_again(
-            BucketRecords(Publisher(connection), api, names.runs), api, names, manifest.since
-        )
+        for shard, since in zip(names.shards, manifest.since, strict=True):
+            await _list_again(Publisher(connection), api, shard.runs, since)
     except BaseException as error:
         try:
             for stream in made:
@@ -225,9 +225,13 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
             yield chunk
 
 
-async def _list_again(records: BucketRecords, api: Api, names: Names, since: int) -> None:
+async def _last_sequence(api: Api, stream: str) -> int:
+    return int((await api.call(f"STREAM.INFO.{stream}"))["state"]["last_seq"])
+
+
+async def _list_again(publisher: Publisher, api: Api, bucket: Bucket, since: int) -> None:
     """List runs as unfinished whose end may be in no history, so that recovery looks at them."""
-    bucket = names.runs
+    records = BucketRecords(publisher, api, bucket)
     for status in TERMINAL:
         prefix = f"{bucket.prefix}index.{status}."
         query: dict[str, Any] = {"next_by_subj": f"{prefix}>", "seq": since + 1}
@@ -239,6 +243,9 @@ async def _list_again(records: BucketRecords, api: Api, names: Names, since: int
 
 
 async def _count(api: Api, names: Names, status: RunStatus) -> int:
-    pattern = names.runs.filter(f"index.{status}.>")
-    info = await api.call(f"STREAM.INFO.{names.runs.stream}", {"subjects_filter": pattern})
-    return int(info.get("total") or len(info["state"].get("subjects") or {}))
+    count = 0
+    for bucket in (shard.runs for shard in names.shards):
+        pattern = bucket.filter(f"index.{status}.>")
+        info = await api.call(f"STREAM.INFO.{bucket.stream}", {"subjects_filter": pattern})
+        count += int(info.get("total") or len(info["state"].get("subjects") or {}))
+    return count

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from flowworker.clock import SystemClock
 from flowworker.codec.presence import PRESENT
 from flowworker.codec.subjects import CommandLane
-from flowworker.core.status import Priority
 from flowworker.errors import NamespaceNotFound, TopologyMismatch
 from flowworker.jetstream import findings
 from flowworker.jetstream.attendance import Attendance
@@ -31,6 +30,7 @@ from flowworker.jetstream.names import Names
 from flowworker.jetstream.pauses import pauses_of_queues, workflows_that_pause
 from flowworker.jetstream.presences import BucketPresences
 from flowworker.jetstream.records import BucketRecords
+from flowworker.jetstream.run_records import run_records
 from flowworker.jetstream.scheduled import timers_of_schedules
 from flowworker.jetstream.topology.namespaces import queues_of
 from flowworker.jetstream.topology.specs import ConsumerSpec, consumer_specs, stream_specs
@@ -148,9 +148,10 @@ class _Examination:
                 yield findings.stream(state)
         if not streams.ok:
             return
+        names = self._names
         in_memory = self._options.storage == "memory"
         word = self._topology.durability
-        behind = {self._names.steps} if word == "power" else set()
+        behind = {shard.steps for shard in names.shards} if word == "power" else set()
         yield findings.durability(found_streams, word, behind, in_memory=in_memory)
         yield findings.agreed(partial(self._compare, self._topology.agreed))
         yield await self._clocks()
@@ -162,14 +163,14 @@ class _Examination:
             if hiding is not None:
                 yield hiding
         for lane in CommandLane:
-            commands = consumer_specs.commands(self._names, lane)
-            yield await self._work(commands, "commands")
-        yield await self._work(consumer_specs.timers(self._names), "timers")
+            yield await self._work(consumer_specs.commands(names, lane), "commands")
+        for shard in names.shards:
+            yield await self._work(consumer_specs.timers(shard), "timers")
         yield await self._schedulers(partitions, attendance)
         direct = Api(self._connection, direct=True)
-        records = BucketRecords(Publisher(self._connection), direct, self._names.runs)
-        yield await timers_of_schedules(self._api, self._names, records)
-        yield await limits_that_are_set(self._api, self._names, records)
+        records = run_records(Publisher(self._connection), direct, names)
+        yield await timers_of_schedules(self._api, names, records)
+        yield await limits_that_are_set(self._api, names, records)
         for finding in await workflows_that_pause(records):
             yield finding
         async for finding in self._queues(attendance, await pauses_of_queues(records)):
@@ -218,7 +219,10 @@ class _Examination:
         except (NamespaceNotFound, TopologyMismatch) as error:
             found, _, advice = str(error).partition("; ")
             return Finding("streams", ok=False, found=found, advice=advice), 0
+        self._names = self._topology.names
+        shards = len(self._names.shards)
         found = f"as they must be, {partitions} partitions"
+        found += f" in {shards} shards" if shards > 1 else ""
         return Finding("streams", ok=True, found=found), partitions
 
     async def _consumer(self, spec: ConsumerSpec, who: str) -> tuple[Finding, dict[str, Any]]:
@@ -263,14 +267,14 @@ class _Examination:
     ) -> AsyncGenerator[Finding, None]:
         """The queues that have, or had, workers, and those in which steps wait."""
         queues = await queues_of(self._api, self._names)
-        pattern = f"{self._names.namespace}.step.>"
         stored: Counter[str] = Counter()
-        for subject, count in (await counts_of(self._api, self._names.steps, pattern)).items():
-            stored[subject.split(".")[2]] += count
+        for shard in self._names.shards:
+            counts = await counts_of(self._api, shard.steps, f"{shard.step_prefix}>")
+            for subject, count in counts.items():
+                stored[subject.split(".")[2]] += count
         for queue in sorted(queues | set(stored) | set(pauses) | {"default"}):
             lanes, late = [], 0.0
-            for priority in Priority:
-                spec = consumer_specs.lane(self._names, self._settings, queue, priority)
+            for spec in consumer_specs.lanes(self._names, self._settings, queue):
                 finding, info = await self._consumer(spec, f"worker with --queue {queue}")
                 if not finding.ok:
                     yield finding

@@ -1,4 +1,4 @@
-"""Every run's history: one stream, republished by the server to its subscribers."""
+"""Every run's history, republished by the server to its subscribers: a stream, or one per shard."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class StreamEventLog:
         settings: Settings,
         partitions: int,
     ) -> None:
-        """Keep everything in the events stream."""
+        """Keep everything in the streams of events."""
         self._connection = connection
         self._publisher = publisher
         self._api = api
@@ -94,10 +94,10 @@ class StreamEventLog:
         pattern = self._names.milestones_of(partition, run)
         ends = {self._names.event(partition, run, COORDINATOR, end) for end in ENDS}
         for _ in range(_ATTEMPTS):
-            last = await self._last(pattern)
+            last = await self._last(partition, pattern)
             if last is not None and last.subject in ends:
                 return False
-            if once and await self._last(subject) is not None:
+            if once and await self._last(partition, subject) is not None:
                 return True
             block = {
                 MSG_ID: event_id,
@@ -109,8 +109,9 @@ class StreamEventLog:
                 return True
         raise Unavailable(f"the history of run {run!r} changes again and again")
 
-    async def _last(self, pattern: str) -> StoredMessage | None:
-        return await self._api.message(self._names.events, {"last_by_subj": pattern})
+    async def _last(self, partition: int, pattern: str) -> StoredMessage | None:
+        stream = self._names.shard(partition).events
+        return await self._api.message(stream, {"last_by_subj": pattern})
 
     async def consume(self, partition: int, on_delivery: OnDelivery) -> Consumer:
         """Facts of a partition's runs, oldest first."""
@@ -119,13 +120,16 @@ class StreamEventLog:
 
     async def history(self, run: str) -> list[StoredEvent]:
         """All events of a run, oldest first."""
-        pattern = self._names.events_of(partition_of(run, self._partitions), run)
-        found = await read_history(self._connection, self._api, self._names.events, pattern)
+        partition = partition_of(run, self._partitions)
+        pattern = self._names.events_of(partition, run)
+        stream = self._names.shard(partition).events
+        found = await read_history(self._connection, self._api, stream, pattern)
         return [
             StoredEvent(*self._names.sender_and_type(event.subject), event.data) for event in found
         ]
 
     async def drop(self, run: str) -> None:
         """Forget a run's history."""
-        subject = self._names.events_of(partition_of(run, self._partitions), run)
-        await self._api.purge(self._names.events, subject)
+        partition = partition_of(run, self._partitions)
+        subject = self._names.events_of(partition, run)
+        await self._api.purge(self._names.shard(partition).events, subject)

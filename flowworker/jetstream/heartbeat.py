@@ -13,13 +13,13 @@ from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.publisher import Publisher
 from flowworker.jetstream.consuming.delivery import JetStreamDelivery
-from flowworker.jetstream.names import Names
-from flowworker.jetstream.records import BucketRecords
+from flowworker.jetstream.run_records import run_records
 
 if TYPE_CHECKING:
     from flowworker.jetstream.client.connection import Connection
     from flowworker.jetstream.client.options import ConnectionOptions
-    from flowworker.ports import Delivery
+    from flowworker.jetstream.names import Names
+    from flowworker.ports import Delivery, Records
 
 
 class StreamHeartbeatLink:
@@ -28,7 +28,7 @@ class StreamHeartbeatLink:
     Belongs to the event loop in which it was opened.
     """
 
-    def __init__(self, connection: Connection, records: BucketRecords) -> None:
+    def __init__(self, connection: Connection, records: Records) -> None:
         """Over that connection."""
         self._connection = connection
         self.records = records
@@ -48,13 +48,12 @@ class StreamHeartbeatLink:
         await self._connection.close()
 
 
-async def open_heartbeat(options: ConnectionOptions, namespace: str) -> StreamHeartbeatLink:
+async def open_heartbeat(options: ConnectionOptions, names: Names) -> StreamHeartbeatLink:
     """Connect in the calling thread's event loop; the topology has to exist.
 
     Raises:
         ServerUnavailable: there is no usable server.
     """
-    names = Names(namespace)
     connection = await connect(replace(options, name=f"{options.name}-heartbeat"))
-    records = BucketRecords(Publisher(connection), Api(connection, direct=True), names.runs)
+    records = run_records(Publisher(connection), Api(connection, direct=True), names)
     return StreamHeartbeatLink(connection, records)

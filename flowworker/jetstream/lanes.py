@@ -10,13 +10,13 @@ __all__ = ["FOREVER", "StreamLanes", "is_held"]
 
 from typing import TYPE_CHECKING, Any
 
-from flowworker.core.status import Priority
 from flowworker.jetstream.topology.specs import consumer_specs
 
 if TYPE_CHECKING:
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.consuming.consumers import Consumers
     from flowworker.jetstream.names import Names
+    from flowworker.jetstream.topology.specs import ConsumerSpec
     from flowworker.settings import Settings
 
 FOREVER = "2200-01-01T00:00:00Z"
@@ -32,7 +32,7 @@ class StreamLanes:
     """Implements `ports.Lanes`."""
 
     def __init__(self, api: Api, consumers: Consumers, names: Names, settings: Settings) -> None:
-        """Hold and release the consumers of the steps stream."""
+        """Hold and release the consumers of the streams of steps."""
         self._api = api
         self._consumers = consumers
         self._names = names
@@ -42,8 +42,7 @@ class StreamLanes:
         """Hand nothing out; lanes of the queue that are missing are made first."""
         if not await self._is_used(queue):
             return False
-        for priority in Priority:
-            spec = consumer_specs.lane(self._names, self._settings, queue, priority)
+        for spec in self._specs(queue):
             await self._consumers.ensure(spec)
             await self._api.pause_consumer(spec.stream, spec.name, FOREVER)
         return True
@@ -51,14 +50,15 @@ class StreamLanes:
     async def release(self, queue: str) -> bool:
         """Hand out again."""
         found = False
-        for priority in Priority:
-            name = self._names.lane_consumer(queue, priority)
-            found |= await self._api.pause_consumer(self._names.steps, name)
+        for spec in self._specs(queue):
+            found |= await self._api.pause_consumer(spec.stream, spec.name)
         return found
 
     async def _is_used(self, queue: str) -> bool:
-        for priority in Priority:
-            name = self._names.lane_consumer(queue, priority)
-            if await self._api.consumer(self._names.steps, name) is not None:
+        for spec in self._specs(queue):
+            if await self._api.consumer(spec.stream, spec.name) is not None:
                 return True
         return False
+
+    def _specs(self, queue: str) -> list[ConsumerSpec]:
+        return consumer_specs.lanes(self._names, self._settings, queue)

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from flowworker.jetstream.announcements import Announcements
     from flowworker.jetstream.client.api import Api, StoredMessage
     from flowworker.jetstream.client.publisher import Publisher
-    from flowworker.jetstream.names import Bucket
     from flowworker.jetstream.records import BucketRecords
+    from flowworker.jetstream.shards import Bucket
 
 GRACE = 2.0
 """Seconds beyond the time to live: the server removes what expired once a second or so."""

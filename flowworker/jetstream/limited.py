@@ -16,17 +16,17 @@ from flowworker.jetstream.findings import Finding
 if TYPE_CHECKING:
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.names import Names
-    from flowworker.jetstream.records import BucketRecords
+    from flowworker.ports import Records
 
 SHOWN = 5
 """Names that the finding has at most."""
 
 
-async def limits_that_are_set(api: Api, names: Names, records: BucketRecords) -> Finding:
+async def limits_that_are_set(api: Api, names: Names, records: Records) -> Finding:
     """One list of all who wait, and one record for each name that they wait for."""
-    pattern = names.runs.filter(waiting_key(named_limit("*"), "*", "*", ">"))
+    pattern = names.first.runs.filter(waiting_key(named_limit("*"), "*", "*", ">"))
     before = pattern.partition("*")[0]
-    found = await subjects_of(api, names.runs.stream, pattern)
+    found = await subjects_of(api, names.first.runs.stream, pattern)
     waiting = Counter(subject.removeprefix(before).partition(".")[0] for subject in found)
     unset = [name for name in sorted(waiting) if not await _is_set(records, name)]
     if not unset:
@@ -42,7 +42,7 @@ async def limits_that_are_set(api: Api, names: Names, records: BucketRecords) ->
     )
 
 
-async def _is_set(records: BucketRecords, name: str) -> bool:
+async def _is_set(records: Records, name: str) -> bool:
     key = limit_key(named_limit(name))
     found = await records.read(key)
     return found is not None and decode_limit(key, found[0]).is_set

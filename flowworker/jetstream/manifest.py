@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from flowworker.codec.json import UNREADABLE
 from flowworker.errors import InvalidInput
 from flowworker.jetstream.names import Names
+from flowworker.jetstream.shards import Spread
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,22 +46,33 @@ class Manifest(Struct, frozen=True):
     Attributes:
         release: of flowworker, that took it.
         began, ended: epoch seconds.
-        since: sequence of the runs bucket when it began.
+        since: sequence of each bucket of runs when it began.
+        partitions, shards: of the namespace.
     """
 
     namespace: str
     release: str
     began: float
     ended: float
-    since: int
+    since: tuple[int, ...]
+    partitions: int
+    shards: int
     streams: tuple[Part, ...]
     format: int = field(default=FORMAT)
+
+    @property
+    def names(self) -> Names:
+        """Of the namespace."""
+        return Names(self.namespace, Spread(self.partitions, self.shards))
 
 
 def ordered(names: Names) -> list[str]:
     """The streams of a namespace, as they are taken and restored."""
-    buckets = (names.runs, names.payloads, names.definitions, names.locks)
-    return [names.commands, names.steps, names.events, *(bucket.stream for bucket in buckets)]
+    streams = [names.commands]
+    streams += [shard.steps for shard in names.shards]
+    streams += [shard.events for shard in names.shards]
+    streams += [shard.runs.stream for shard in names.shards]
+    return streams + [one.stream for one in (names.payloads, names.definitions, names.locks)]
 
 
 def manifest_of(folder: Path) -> Manifest:
@@ -81,7 +93,7 @@ def manifest_of(folder: Path) -> Manifest:
             f"{folder} is a backup of form {manifest.format}, made by flowworker "
             f"{manifest.release}; this release reads form {FORMAT}: restore it with that one"
         )
-    expected = ordered(Names(manifest.namespace))
+    expected = ordered(manifest.names)
     if [part.stream for part in manifest.streams] != expected:
         raise InvalidInput(
             f"{folder / MANIFEST}: expected the streams {', '.join(expected)}, in this order; a "

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.names import Names
-    from flowworker.jetstream.records import BucketRecords
+    from flowworker.jetstream.shards import Shard
+    from flowworker.ports import Records
 
 
 class StreamMeter:
     """Implements `ports.Meter`."""
 
-    def __init__(self, api: Api, names: Names, records: BucketRecords) -> None:
+    def __init__(self, api: Api, names: Names, records: Records) -> None:
         """Ask about one namespace; `records` are those of its runs."""
         self._api = api
         self._names = names
@@ -34,37 +35,43 @@ class StreamMeter:
 
     async def events(self, partitions: Iterable[int]) -> dict[int, int]:
         """Events not delivered yet, by partition."""
-        asked, stream = list(partitions), self._names.events
+        asked, names = list(partitions), self._names
         found = await asyncio.gather(
-            *(self._api.consumer(stream, self._names.scheduler_consumer(p)) for p in asked)
+            *(self._api.consumer(names.shard(p).events, names.scheduler_consumer(p)) for p in asked)
         )
         return {p: one["num_pending"] for p, one in zip(asked, found, strict=True) if one}
 
     async def commands(self) -> dict[str, int]:
         """Commands not delivered yet, and timers that fired."""
-        specs = {lane.value: consumer_specs.commands(self._names, lane) for lane in CommandLane}
-        specs["timers"] = consumer_specs.timers(self._names)
+        specs = [consumer_specs.commands(self._names, lane) for lane in CommandLane]
+        specs += [consumer_specs.timers(shard) for shard in self._names.shards]
         found = await asyncio.gather(
-            *(self._api.consumer(spec.stream, spec.name) for spec in specs.values())
+            *(self._api.consumer(spec.stream, spec.name) for spec in specs)
         )
-        return {lane: one["num_pending"] for lane, one in zip(specs, found, strict=True) if one}
+        pending: dict[str, int] = {}
+        for spec, one in zip(specs, found, strict=True):
+            if one:
+                pending[spec.name] = pending.get(spec.name, 0) + one["num_pending"]
+        return pending
 
     async def lanes(self) -> dict[tuple[str, str], LaneLevel]:
         """Every lane that has a consumer."""
-        consumers = set(await self._names_of_consumers(self._names.steps))
-        queues = {self._names.queue_of(consumer) for consumer in consumers}
-        lanes = [
-            (queue, priority)
-            for queue in sorted(filter(None, queues))
-            for priority in Priority
-            if self._names.lane_consumer(queue, priority) in consumers
-        ]
-        levels = await asyncio.gather(*(self._lane(*lane) for lane in lanes))
-        return {
-            (queue, priority.value): level
-            for (queue, priority), level in zip(lanes, levels, strict=True)
-            if level is not None
-        }
+        found: dict[tuple[str, str], LaneLevel] = {}
+        for shard in self._names.shards:
+            consumers = set(await self._names_of_consumers(shard.steps))
+            queues = {self._names.queue_of(consumer) for consumer in consumers}
+            lanes = [
+                (queue, priority)
+                for queue in sorted(filter(None, queues))
+                for priority in Priority
+                if self._names.lane_consumer(queue, priority) in consumers
+            ]
+            levels = await asyncio.gather(*(self._lane(shard, *lane) for lane in lanes))
+            for (queue, priority), level in zip(lanes, levels, strict=True):
+                if level is not None:
+                    lane = queue, priority.value
+                    found[lane] = found[lane] + level if lane in found else level
+        return found
 
     async def schedules(self) -> dict[str, int]:
         """By state."""
@@ -87,17 +94,17 @@ class StreamMeter:
             sizes={name: state["bytes"] for name, state in states.items()},
         )
 
-    async def _lane(self, queue: str, priority: Priority) -> LaneLevel | None:
+    async def _lane(self, shard: Shard, queue: str, priority: Priority) -> LaneLevel | None:
         name = self._names.lane_consumer(queue, priority)
-        info = await self._api.consumer(self._names.steps, name)
+        info = await self._api.consumer(shard.steps, name)
         if info is None:
             return None
         pending = info["num_pending"]
         oldest = 0.0
         if pending:
             behind = info["delivered"]["stream_seq"] + 1
-            query = {"seq": behind, "next_by_subj": self._names.lane(queue, priority)}
-            first = await self._api.message(self._names.steps, query)
+            query = {"seq": behind, "next_by_subj": shard.lane(queue, priority)}
+            first = await self._api.message(shard.steps, query)
             if first is not None:
                 oldest = datetime.fromisoformat(first.time).timestamp()
         requests, held = info.get("num_waiting", 0), is_held(info)

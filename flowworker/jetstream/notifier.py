@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flowworker.core.ids import SUBJECT
 from flowworker.errors import InvalidInput, Unavailable
 from flowworker.jetstream.client.headers import encode
-from flowworker.jetstream.names import checked_subject
+from flowworker.jetstream.tokens import checked_subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -20,7 +20,7 @@ from flowworker.ports import Entry
 if TYPE_CHECKING:
     from flowworker.jetstream.client.api import Api, StoredMessage
     from flowworker.jetstream.client.publisher import Publisher
-    from flowworker.jetstream.names import Bucket
+    from flowworker.jetstream.shards import Bucket
 
 GRACE = 2.0
 """Seconds beyond the time to live: the server removes what expired once a second or so. What is

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from flowworker.jetstream.client.api import Api, StoredMessage
     from flowworker.jetstream.client.publisher import Publisher
-    from flowworker.jetstream.names import Bucket
+    from flowworker.jetstream.shards import Bucket
 
 
 class BucketRecords:

@@ -14,13 +14,13 @@ from flowworker.jetstream.timetable import kept_and_timed
 if TYPE_CHECKING:
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.names import Names
-    from flowworker.jetstream.records import BucketRecords
+    from flowworker.ports import Records
 
 MOST = 200
 """Schedules without a timer whose records are read: those that are paused or over have none."""
 
 
-async def timers_of_schedules(api: Api, names: Names, records: BucketRecords) -> Finding:
+async def timers_of_schedules(api: Api, names: Names, records: Records) -> Finding:
     """A timer, or a run that has not ended: both set it off. Two lists, however many there are."""
     kept, timed = await kept_and_timed(api, names, (SCHEDULE_NEXT, SCHEDULE_CHANGED))
     still = [name for name in sorted(kept - timed)[:MOST] if await _rests(records, name)]
@@ -36,7 +36,7 @@ async def timers_of_schedules(api: Api, names: Names, records: BucketRecords) ->
     )
 
 
-async def _rests(records: BucketRecords, name: str) -> bool:
+async def _rests(records: Records, name: str) -> bool:
     """Whether it waits for a time, and not for a run, an operator, or nothing."""
     key = schedule_key(name)
     found = await records.read(key)

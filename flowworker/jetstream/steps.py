@@ -1,4 +1,4 @@
-"""Step messages: a work queue, one consumer per queue and priority, schedules for delays."""
+"""Step messages: work queues, a consumer per queue and priority in each, schedules for delays."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flowworker.core.status import Priority
 from flowworker.errors import PermissionDenied, TopologyMismatch
 from flowworker.jetstream.client import headers
 from flowworker.jetstream.client.subjects import subjects_of
+from flowworker.jetstream.consuming.delivery import Naming
 from flowworker.jetstream.lanes import is_held
 from flowworker.jetstream.topology.specs import consumer_specs
 from flowworker.ports import StepPlace
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from flowworker.clock import Clock
+    from flowworker.core.status import Priority
     from flowworker.jetstream.client.api import Api, StoredMessage
     from flowworker.jetstream.client.publisher import Publisher
     from flowworker.jetstream.consuming.consumers import Consumers
@@ -50,7 +51,7 @@ class StreamStepQueue:
         settings: Settings,
         clock: Clock,
     ) -> None:
-        """Keep everything in the steps stream."""
+        """Keep everything in the streams of steps."""
         self._lanes: set[str] = set()
         self._making = asyncio.Lock()
         self._publisher = publisher
@@ -64,14 +65,15 @@ class StreamStepQueue:
         self, address: StepAddress, data: bytes, message_id: str, due: float = 0.0
     ) -> None:
         """Durable when it returns."""
-        subject = self._names.step(address)
+        shard = self._names.shard_of(address.run)
+        subject = shard.step(address)
         if address.queue not in self._lanes:
             await self._make_lanes(address.queue)
         block = headers.identified(message_id)
         if due > self._clock.now():
             schedule = headers.schedule(due, subject)
             block = headers.encode({headers.MSG_ID: message_id, **schedule})
-            subject = self._names.step_schedule(address.run, address.step)
+            subject = shard.step_schedule(address.run, address.step)
         await self._publisher.publish(subject, data, block)
 
     async def _make_lanes(self, queue: str) -> None:
@@ -79,54 +81,52 @@ class StreamStepQueue:
         async with self._making:
             if queue in self._lanes:
                 return
-            for priority in Priority:
+            for spec in consumer_specs.lanes(self._names, self._settings, queue):
                 try:
-                    spec = consumer_specs.lane(self._names, self._settings, queue, priority)
                     await self._consumers.ensure(spec)
                 except (PermissionDenied, TopologyMismatch) as error:
                     get_logger().warning("a lane was not made", queue=queue, error=str(error))
             self._lanes.add(queue)
 
-    async def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> Consumer:
+    async def consume(
+        self, queue: str, priority: Priority, on_delivery: OnDelivery, *, shard: int = 0
+    ) -> Consumer:
         """Share a lane of a queue with all other consumers."""
-        spec = consumer_specs.lane(self._names, self._settings, queue, priority)
-        return await self._consumers.start(spec, on_delivery)
+        of = self._names.shards[shard]
+        spec = consumer_specs.lane(of, self._settings, queue, priority)
+        return await self._consumers.start(spec, on_delivery, Naming(of.step_prefix, "step."))
 
     async def queued(self, address: StepAddress) -> list[bytes]:
         """Messages of a step, queued, scheduled or in flight: at least the newest."""
-        subjects = (
-            self._names.step(address),
-            self._names.step_schedule(address.run, address.step),
-        )
+        shard = self._names.shard_of(address.run)
+        subjects = shard.step(address), shard.step_schedule(address.run, address.step)
         found = await asyncio.gather(
-            *(
-                self._api.message(self._names.steps, {"last_by_subj": subject})
-                for subject in subjects
-            )
+            *(self._api.message(shard.steps, {"last_by_subj": subject}) for subject in subjects)
         )
         return [message.data for message in found if message is not None]
 
     async def places(self, address: StepAddress) -> list[StepPlace]:
         """Where the messages of a step are: up to three requests."""
-        queue, steps = address.queue, self._names.steps
-        subjects = self._names.step(address), self._names.step_schedule(address.run, address.step)
+        queue, shard = address.queue, self._names.shard_of(address.run)
+        subjects = shard.step(address), shard.step_schedule(address.run, address.step)
         queued, waits = await asyncio.gather(
-            *(self._api.message(steps, {"last_by_subj": subject}) for subject in subjects)
+            *(self._api.message(shard.steps, {"last_by_subj": subject}) for subject in subjects)
         )
         found = [] if waits is None else [StepPlace(waits.data, _stored(waits), scheduled=True)]
         if queued is not None:
             lane = self._names.lane_consumer(queue, address.priority)
-            info = await self._api.consumer(steps, lane)
+            info = await self._api.consumer(shard.steps, lane)
             found.append(_placed(queued, info))
         return found
 
     async def backlog(self) -> dict[str, list[str]]:
         """Steps that have messages, by run."""
         found: dict[str, list[str]] = {}
-        for pattern, before in self._names.all_steps:
-            for subject in await subjects_of(self._api, self._names.steps, pattern):
-                run, step = subject.split(".", before + 1)[before:]
-                found.setdefault(run, []).append(step)
+        for shard in self._names.shards:
+            for pattern, before in shard.all_steps:
+                for subject in await subjects_of(self._api, shard.steps, pattern):
+                    run, step = subject.split(".", before + 1)[before:]
+                    found.setdefault(run, []).append(step)
         return found
 
     async def withdraw(self, run: str, delayed: Collection[str]) -> None:
@@ -134,8 +134,9 @@ class StreamStepQueue:
 
         What is queued goes last: a schedule may fire meanwhile.
         """
-        stream, (queued, _) = self._names.steps, self._names.steps_of(run)
-        schedules = [self._names.step_schedule(run, step) for step in delayed]
+        shard = self._names.shard_of(run)
+        stream, (queued, _) = shard.steps, shard.steps_of(run)
+        schedules = [shard.step_schedule(run, step) for step in delayed]
         for first in range(0, len(schedules), _AT_A_TIME):
             some = schedules[first : first + _AT_A_TIME]
             await asyncio.gather(*(self._api.purge(stream, one) for one in some))
@@ -143,8 +144,8 @@ class StreamStepQueue:
 
     async def drop(self, run: str) -> None:
         """Remove what is queued or scheduled for a run."""
-        stream = self._names.steps
-        await asyncio.gather(*(self._api.purge(stream, one) for one in self._names.steps_of(run)))
+        shard = self._names.shard_of(run)
+        await asyncio.gather(*(self._api.purge(shard.steps, one) for one in shard.steps_of(run)))
 
 
 def _stored(message: StoredMessage) -> float:

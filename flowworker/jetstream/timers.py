@@ -26,29 +26,31 @@ class StreamTimers:
     """Implements `ports.Timers`."""
 
     def __init__(self, publisher: Publisher, api: Api, consumers: Consumers, names: Names) -> None:
-        """Keep everything in the steps stream."""
+        """Keep everything in the streams of steps."""
         self._publisher = publisher
         self._api = api
         self._consumers = consumers
         self._names = names
-        self._naming = Naming(names.timer_due_prefix, "timer.")
 
     async def set(self, run: str, name: str, at: float) -> None:
         """Deliver at that time (epoch seconds) or soon after, also when it is past."""
-        block = headers.schedule(at, self._names.timer_due(run, name))
-        subject = self._names.timer_schedule(run, name)
+        shard = self._names.shard_of(run)
+        block = headers.schedule(at, shard.timer_due(run, name))
+        subject = shard.timer_schedule(run, name)
         await self._publisher.publish(subject, b"", headers.encode(block))
 
     async def clear(self, run: str, name: str) -> None:
         """Forget it; it may still be on its way."""
-        await self._api.purge(self._names.steps, self._names.timer_schedule(run, name))
+        shard = self._names.shard_of(run)
+        await self._api.purge(shard.steps, shard.timer_schedule(run, name))
 
     async def runs(self, name: str) -> list[str]:
         """All runs that have such an alarm, set or on its way."""
         found: list[str] = []
-        for before, after in self._names.timer_frames(name):
-            subjects = await subjects_of(self._api, self._names.steps, f"{before}*{after}")
-            found += [one.removeprefix(before).removesuffix(after) for one in subjects]
+        for shard in self._names.shards:
+            for before, after in shard.timer_frames(name):
+                subjects = await subjects_of(self._api, shard.steps, f"{before}*{after}")
+                found += [one.removeprefix(before).removesuffix(after) for one in subjects]
         return found
 
     async def missing(self, runs: Sequence[str], name: str) -> list[str]:
@@ -58,12 +60,14 @@ class StreamTimers:
 
     async def _is_set(self, run: str, name: str) -> bool:
         """Whether it waits, or else has fired: in this order it goes from one to the other."""
-        for subject in (self._names.timer_schedule(run, name), self._names.timer_due(run, name)):
-            if await self._api.message(self._names.steps, {"last_by_subj": subject}) is not None:
+        shard = self._names.shard_of(run)
+        for subject in (shard.timer_schedule(run, name), shard.timer_due(run, name)):
+            if await self._api.message(shard.steps, {"last_by_subj": subject}) is not None:
                 return True
         return False
 
-    async def consume(self, on_delivery: OnDelivery) -> Consumer:
+    async def consume(self, on_delivery: OnDelivery, *, shard: int = 0) -> Consumer:
         """Share the alarms; a delivery's subject is `timer.<run>.<name>`."""
-        spec = consumer_specs.timers(self._names)
-        return await self._consumers.start(spec, on_delivery, self._naming)
+        of = self._names.shards[shard]
+        naming = Naming(of.timer_due_prefix, "timer.")
+        return await self._consumers.start(consumer_specs.timers(of), on_delivery, naming)

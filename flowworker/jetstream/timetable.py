@@ -14,13 +14,13 @@ from flowworker.jetstream.client.subjects import subjects_of
 if TYPE_CHECKING:
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.names import Names
-    from flowworker.jetstream.records import BucketRecords
+    from flowworker.ports import Records
 
 _TOGETHER = 200
 """Records in one request."""
 
 
-async def states_of_schedules(api: Api, names: Names, records: BucketRecords) -> dict[str, int]:
+async def states_of_schedules(api: Api, names: Names, records: Records) -> dict[str, int]:
     """How many are in which state, as people see it: one whose time is to come is active."""
     kept, timed = await kept_and_timed(api, names, (SCHEDULE_NEXT,))
     counted = Counter({"ACTIVE": len(kept & timed), "PAUSED": 0, "ENDED": 0})
@@ -39,12 +39,13 @@ async def kept_and_timed(
     api: Api, names: Names, timers: tuple[str, ...]
 ) -> tuple[set[str], set[str]]:
     """All schedules, and those for which one of these timers is set."""
-    pattern = names.runs.filter(schedule_key("*"))
-    found = await subjects_of(api, names.runs.stream, pattern)
+    pattern = names.first.runs.filter(schedule_key("*"))
+    found = await subjects_of(api, names.first.runs.stream, pattern)
     kept = {subject.removeprefix(pattern[:-1]) for subject in found}
     timed: set[str] = set()
     for timer in timers if kept else ():  # which costs the more the more runs are retained
-        for before, after in names.timer_frames(timer):
-            subjects = await subjects_of(api, names.steps, f"{before}*{after}")
-            timed |= {one.removeprefix(before).removesuffix(after) for one in subjects}
+        for shard in names.shards:
+            for before, after in shard.timer_frames(timer):
+                subjects = await subjects_of(api, shard.steps, f"{before}*{after}")
+                timed |= {one.removeprefix(before).removesuffix(after) for one in subjects}
     return kept, timed

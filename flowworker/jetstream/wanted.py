@@ -23,12 +23,13 @@ nobody can execute stays, and becomes the oldest."""
 async def handlers_wanted(api: Api, names: Names, queue: str) -> Counter[str]:
     """How many of the oldest steps of a queue call which handler."""
     found: Counter[str] = Counter()
-    query = {"seq": 1, "next_by_subj": f"{names.namespace}.step.{queue}.>"}
-    for _ in range(OLDEST):
-        message = await api.message(names.steps, query)
-        if message is None:
-            break
-        query["seq"] = message.seq + 1
-        with suppress(*UNREADABLE):  # workers say so
-            found[decode_step_message(message.data).uses] += 1
+    for shard in names.shards:
+        query = {"seq": 1, "next_by_subj": shard.queue(queue)}
+        for _ in range(OLDEST // len(names.shards)):
+            message = await api.message(shard.steps, query)
+            if message is None:
+                break
+            query["seq"] = message.seq + 1
+            with suppress(*UNREADABLE):  # workers say so
+                found[decode_step_message(message.data).uses] += 1
     return found

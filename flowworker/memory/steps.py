@@ -48,8 +48,11 @@ class MemoryStepQueue:
         self._window.remember(message_id, 0)
         self._lane(address.queue, address.priority).add(message, due)
 
-    async def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> Consumer:
+    async def consume(
+        self, queue: str, priority: Priority, on_delivery: OnDelivery, *, shard: int = 0
+    ) -> Consumer:
         """Share a lane of a queue with all other consumers."""
+        del shard  # there is one
         return self._lane(queue, priority).consume(on_delivery)
 
     async def queued(self, address: StepAddress) -> list[bytes]:

@@ -61,6 +61,7 @@ class MemoryTimers:
             if group.startswith(f"timer.{run}.{step_timer('')}"):
                 self._queue.drop(group)
 
-    async def consume(self, on_delivery: OnDelivery) -> Consumer:
+    async def consume(self, on_delivery: OnDelivery, *, shard: int = 0) -> Consumer:
         """Share the alarms with all other consumers."""
+        del shard  # there is one
         return self._queue.consume(on_delivery)

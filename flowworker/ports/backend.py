@@ -93,6 +93,8 @@ class Backend:
         on_incident: called for each incident.
         meter: says what waits, where there is a server.
         tail: what may be lost though it was acknowledged; None where nothing may.
+        shards: in how many parts steps and alarms are stored, each for some of the runs and
+            consumed by itself.
     """
 
     namespace: str
@@ -117,6 +119,7 @@ class Backend:
     on_incident: list[Callable[[Incident], object]] = field(default_factory=list)
     meter: Meter | None = None
     tail: Tail | None = None
+    shards: int = 1
 
     @property
     def max_body(self) -> int:

@@ -104,8 +104,10 @@ class StepQueue(Protocol):
         """Durable when it returns."""
         ...
 
-    async def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> Consumer:
-        """Share a lane of a queue with all others who do."""
+    async def consume(
+        self, queue: str, priority: Priority, on_delivery: OnDelivery, *, shard: int = 0
+    ) -> Consumer:
+        """Share a lane of a queue with all others who do, as far as it is in a shard."""
         ...
 
     async def queued(self, address: StepAddress) -> list[bytes]:
@@ -246,8 +248,8 @@ class Timers(Protocol):
         """Those of these runs that have no such alarm. It costs a request or two for each."""
         ...
 
-    async def consume(self, on_delivery: OnDelivery) -> Consumer:
-        """Share the alarms; a delivery's subject is `timer.<run>.<name>`."""
+    async def consume(self, on_delivery: OnDelivery, *, shard: int = 0) -> Consumer:
+        """Share the alarms of a shard; a delivery's subject is `timer.<run>.<name>`."""
         ...
 
 

@@ -29,6 +29,16 @@ class LaneLevel:
     oldest: float = 0.0
     held: bool = False
 
+    def __add__(self, other: LaneLevel) -> LaneLevel:
+        """Both together, as of one lane in two shards."""
+        return LaneLevel(
+            self.pending + other.pending,
+            self.in_flight + other.in_flight,
+            self.requests + other.requests,
+            min(filter(None, (self.oldest, other.oldest)), default=0.0),
+            self.held and other.held,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StorageLevel:

@@ -46,8 +46,9 @@ class RetentionTimers:
         """Those of these runs that have no such alarm in this process."""
         return await self._timers.missing(runs, name)
 
-    async def consume(self, on_delivery: OnDelivery) -> Consumer:
+    async def consume(self, on_delivery: OnDelivery, *, shard: int = 0) -> Consumer:
         """Share the alarms with all other consumers."""
+        del shard  # there is one
         return await self._timers.consume(on_delivery)
 
     async def _expire(self, run: str, at: float) -> None:

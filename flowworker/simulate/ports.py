@@ -123,7 +123,7 @@ class _Port:
 
         return call
 
-    async def consume(self, *arguments: Any) -> Any:
+    async def consume(self, *arguments: Any, **options: Any) -> Any:
         gate = self._gate
         *where, on_delivery = arguments
 
@@ -131,7 +131,7 @@ class _Port:
             _pass_on(gate, on_delivery, delivery)
 
         consumer = await gate.call(
-            f"{self._name}.consume", lambda: self._port.consume(*where, take)
+            f"{self._name}.consume", lambda: self._port.consume(*where, take, **options)
         )
         gate.process.on_death.append(lambda: gate.now(consumer.stop()))
         return consumer

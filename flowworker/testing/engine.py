@@ -29,8 +29,7 @@ from flowworker.worker.heartbeat_thread import HeartbeatThread
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from flowworker.core.status import Priority
-    from flowworker.ports import Consumer, OnDelivery, StepAddress, StepPlace, StepQueue
+    from flowworker.ports import StepAddress, StepPlace, StepQueue
     from flowworker.testing.app import TriedApp
     from flowworker.testing.loop import JumpingLoop
 
@@ -186,6 +185,7 @@ class _OneQueue:
     def __init__(self, steps: StepQueue) -> None:
         self._steps = steps
         self.backlog = steps.backlog
+        self.consume = steps.consume
         self.drop = steps.drop
         self.withdraw = steps.withdraw
 
@@ -193,9 +193,6 @@ class _OneQueue:
         self, address: StepAddress, data: bytes, message_id: str, due: float = 0.0
     ) -> None:
         await self._steps.enqueue(replace(address, queue=QUEUE), data, message_id, due)
-
-    async def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> Consumer:
-        return await self._steps.consume(queue, priority, on_delivery)
 
     async def queued(self, address: StepAddress) -> list[bytes]:
         return await self._steps.queued(replace(address, queue=QUEUE))

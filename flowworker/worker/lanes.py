@@ -1,9 +1,9 @@
 """Which deliveries a worker asks for: never more of a lane than it has free slots.
 
-Every queue has a lane per priority, and a free slot is offered to all of them at once, because it
-is not known which has messages. So more may be delivered than there are slots. What arrives when
-every slot is taken, or while a higher lane has a backlog, is put back at once, for a worker that
-may be free.
+Every queue has a lane per priority, in each shard, and a free slot is offered to all of them at
+once, because it is not known which has messages. So more may be delivered than there are slots.
+What arrives when every slot is taken, or while a higher lane has a backlog, is put back at once,
+for a worker that may be free.
 
 Liveness: a worker without a free slot asks for nothing, so it puts back no more than it had asked
 for before, and then what is put back reaches a worker that can take it. No slot stays free while a
@@ -21,6 +21,7 @@ __all__ = ["SETTLE", "Lanes"]
 
 import asyncio
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 from flowworker.core.status import Priority
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.clock import Clock
-    from flowworker.ports import Consumer, Delivery, StepQueue
+    from flowworker.ports import Backend, Consumer, Delivery
 
 SETTLE = 0.05
 """Seconds without a delivery after which a lane that was asked has no backlog any more."""
@@ -76,16 +77,17 @@ class Lanes:
         self._settling: asyncio.Task[None] | None = None
         self._open = True
 
-    async def open(self, steps: StepQueue, queues: tuple[str, ...]) -> None:
+    async def open(self, backend: Backend, queues: tuple[str, ...]) -> None:
         """Consume all lanes of these queues, the highest first."""
+        shards = range(backend.shards)
         for rank, priority in enumerate(_ORDER):
-            for queue in queues:
+            for queue, shard in product(queues, shards):
                 callback = _Callback(self._arrive)
-                consumer = await steps.consume(queue, priority, callback)
+                consumer = await backend.steps.consume(queue, priority, callback, shard=shard)
                 callback.lane = _Lane(rank, consumer)
                 self._lanes.append(callback.lane)
                 self._levels[rank].append(callback.lane)
-        self._share = max(1, self._slots // max(1, len(queues)))
+        self._share = max(1, self._slots // max(1, len(queues) * len(shards)))
         self._grant()
 
     async def close(self) -> None:

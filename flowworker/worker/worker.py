@@ -203,7 +203,7 @@ class Worker:
             self._unsubscribe = await self._backend.notifier.subscribe(
                 cancel_subject(self._backend.namespace, "*"), self._on_cancel
             )
-            await self._lanes.open(self._backend.steps, self.queues)
+            await self._lanes.open(self._backend, self.queues)
         except BaseException:
             await self._close()
             raise

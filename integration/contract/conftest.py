@@ -12,7 +12,9 @@ from flowworker.jetstream import Names, TopologyOptions, open_backend
 from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.consuming import pull_requests
+from flowworker.jetstream.manifest import ordered
 from flowworker.jetstream.topology import specs
+from flowworker.jetstream.topology.spread import names_of
 from flowworker.memory import memory_backend
 from flowworker.ports import Backend
 from flowworker.runner.backends.opening import open_redis
@@ -22,11 +24,15 @@ from integration.contract.support import LONG_ACK_WAIT, Adapter
 ADAPTERS = {
     "memory": Adapter(shared=False, idle=0.1),
     "jetstream": Adapter(shared=True, idle=2.0),
+    "sharded": Adapter(shared=True, idle=2.0),
 }
 PARTITIONS = 4
 PULL_EXPIRES = 600_000_000
 """Nanoseconds: short, so that a test of idleness sees some of them end."""
-TOPOLOGY = TopologyOptions(storage="memory", partitions=PARTITIONS)
+TOPOLOGY = {
+    "jetstream": TopologyOptions(storage="memory", partitions=PARTITIONS),
+    "sharded": TopologyOptions(storage="memory", partitions=PARTITIONS, shards=3),
+}
 
 Opener = Callable[..., Awaitable[Backend]]
 
@@ -58,14 +64,15 @@ async def opener(
     opened: list[Backend] = []
     settings = Settings(lease=ack_wait, short_delay=ack_wait / 2)
 
-    if adapter_name == "jetstream":
+    if adapter_name in TOPOLOGY:
         options = request.getfixturevalue("options")
         monkeypatch.setattr(specs, "COORDINATOR_ACK_WAIT", ack_wait)
         monkeypatch.setattr(pull_requests, "EXPIRES", PULL_EXPIRES)
         monkeypatch.setattr(pull_requests, "HEARTBEAT", PULL_EXPIRES // 3)
 
         async def create(namespace: str) -> Backend:
-            return await open_backend(options, namespace, settings=settings, topology=TOPOLOGY)
+            topology = TOPOLOGY[adapter_name]
+            return await open_backend(options, namespace, settings=settings, topology=topology)
 
     elif adapter_name == "redis":
         server = request.getfixturevalue("redis_server")
@@ -85,17 +92,15 @@ async def opener(
     yield open_
     for backend in opened:
         await backend.close()
-    if adapter_name == "jetstream":
+    if adapter_name in TOPOLOGY:
         await remove({backend.namespace for backend in opened}, request)
 
 
 async def remove(namespaces: set[str], request: pytest.FixtureRequest) -> None:
     connection = await connect(request.getfixturevalue("options"))
     api = Api(connection)
-    for names in map(Names, namespaces):
-        buckets = (names.runs, names.definitions, names.payloads, names.locks)
-        streams = (names.commands, names.steps, names.events, *(one.stream for one in buckets))
-        for stream in streams:
+    for namespace in namespaces:
+        for stream in ordered(await names_of(api, Names(namespace))):
             await api.call(f"STREAM.DELETE.{stream}")
     await connection.close()
 

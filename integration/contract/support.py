@@ -111,10 +111,11 @@ def step(name: str = "charge", *, run: str = RUN, queue: str = "default", priori
     return StepAddress(queue, Priority(priority), run, name)
 
 
-async def open_lane(backend, credit=0, *, queue="default", priority="normal", inbox=None):
-    """An inbox that consumes a lane."""
+async def open_lane(backend, credit=0, *, run=RUN, queue="default", priority="normal", inbox=None):
+    """An inbox that consumes a lane, in the shard of a run."""
     inbox = inbox or Inbox()
-    inbox.consumer = await backend.steps.consume(queue, Priority(priority), inbox)
+    shard = partition_of(run, backend.events.partitions) % backend.shards
+    inbox.consumer = await backend.steps.consume(queue, Priority(priority), inbox, shard=shard)
     inbox.grant(credit)
     return inbox
 

@@ -10,7 +10,7 @@ from flowworker.errors import Conflict
 from integration.contract.support import KEEPERS
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.parametrize("adapter_name", KEEPERS)
+pytestmark = pytest.mark.parametrize("adapter_name", [*KEEPERS, "sharded"])
 
 KEY = "run.run-1"
 

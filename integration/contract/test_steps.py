@@ -16,7 +16,7 @@ async def test_a_message_arrives_as_it_was_enqueued(backend, peer):
     before = time.time()
     await backend.steps.enqueue(step("customer.persona", run="r-1"), b"\x00body", "id-1")
 
-    [got] = await (await open_lane(peer, 1)).take(1)
+    [got] = await (await open_lane(peer, 1, run="r-1")).take(1)
 
     assert got.subject == "step.default.normal.r-1.customer.persona"
     assert got.data == b"\x00body"

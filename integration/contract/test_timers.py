@@ -9,9 +9,22 @@ from integration.contract.support import SLACK, Inbox
 from tests.support.waiting import eventually
 
 
+class AllShards(list):
+    """A consumer of each."""
+
+    def grant(self, credit):
+        for one in self:
+            one.grant(credit)
+
+    async def stop(self):
+        for one in self:
+            await one.stop()
+
+
 async def consume(backend, credit=10):
     inbox = Inbox()
-    inbox.consumer = await backend.timers.consume(inbox)
+    shards = range(backend.shards)
+    inbox.consumer = AllShards([await backend.timers.consume(inbox, shard=one) for one in shards])
     inbox.grant(credit)
     return inbox
 

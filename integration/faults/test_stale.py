@@ -97,7 +97,7 @@ class Bucket:
 
     def __init__(self, namespace: str, near: Backend, far: Backend, raw: Raw) -> None:
         self.near, self.far, self._raw = near.runs, far.runs, raw
-        runs = Names(namespace).runs
+        runs = Names(namespace).first.runs
         self.stream, self.subject = runs.stream, runs.subject(KEY)
 
     async def reported(self) -> bytes | None:

@@ -50,7 +50,7 @@ def publisher(connection: Connection, topology: Topology) -> Publisher:
 
 @pytest.fixture
 def runs(publisher: Publisher, api: Api, names: Names) -> BucketRecords:
-    return BucketRecords(publisher, api, names.runs)
+    return BucketRecords(publisher, api, names.first.runs)
 
 
 @pytest_asyncio.fixture

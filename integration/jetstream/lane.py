@@ -24,7 +24,7 @@ class Lane:
         self.topology = Topology(self.api, names, IN_MEMORY)
         self.publisher = Publisher(connection)
         settings = Settings(lease=ack_wait)
-        self.spec = consumer_specs.lane(names, settings, "q", Priority.NORMAL)
+        self.spec = consumer_specs.lane(names.first, settings, "q", Priority.NORMAL)
         self.consumers = []
 
     async def fill(self, count, start=0):

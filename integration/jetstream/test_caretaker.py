@@ -20,11 +20,11 @@ async def watching(connection, topology, monkeypatch):
 
 
 async def test_a_stream_that_is_gone_is_made_again(watching, api, names):
-    await api.call(f"STREAM.DELETE.{names.events}")
+    await api.call(f"STREAM.DELETE.{names.first.events}")
 
     async def is_back():
         try:
-            return await api.call(f"STREAM.INFO.{names.events}")
+            return await api.call(f"STREAM.INFO.{names.first.events}")
         except ApiError:
             return None
 
@@ -33,12 +33,12 @@ async def test_a_stream_that_is_gone_is_made_again(watching, api, names):
 
 
 async def test_a_stream_that_became_another_is_left_alone_and_reported(watching, api, names):
-    config = (await api.call(f"STREAM.INFO.{names.events}"))["config"]
+    config = (await api.call(f"STREAM.INFO.{names.first.events}"))["config"]
     del config["republish"]
-    await api.call(f"STREAM.UPDATE.{names.events}", config)
+    await api.call(f"STREAM.UPDATE.{names.first.events}", config)
 
     await eventually(lambda: not watching.satisfied)
-    assert "republish" not in (await api.call(f"STREAM.INFO.{names.events}"))["config"]
+    assert "republish" not in (await api.call(f"STREAM.INFO.{names.first.events}"))["config"]
 
-    await api.call(f"STREAM.DELETE.{names.events}")
+    await api.call(f"STREAM.DELETE.{names.first.events}")
     await eventually(lambda: watching.satisfied)

@@ -18,7 +18,7 @@ def direct(connection):
 
 
 async def test_a_record_is_read_with_its_revision(direct, publisher, names):
-    records = BucketRecords(publisher, direct, names.runs)
+    records = BucketRecords(publisher, direct, names.first.runs)
     value = b"first\r\n\r\nsecond"
 
     revision = await records.write("step.gpu.one.a", value, 0)
@@ -28,11 +28,11 @@ async def test_a_record_is_read_with_its_revision(direct, publisher, names):
 
 
 async def test_a_marker_is_no_record(direct, publisher, names):
-    records = BucketRecords(publisher, direct, names.runs)
+    records = BucketRecords(publisher, direct, names.first.runs)
     await records.write("run.one", b"value", 0)
 
     block = headers.encode({"KV-Operation": "DEL"})
-    await publisher.publish(names.runs.subject("run.one"), b"", block)
+    await publisher.publish(names.first.runs.subject("run.one"), b"", block)
 
     assert await records.read("run.one") is None
     assert await records.write("run.one", b"again", 0)
@@ -51,5 +51,5 @@ async def test_a_lock_changes_hands(direct, publisher, names):
 
 
 async def test_a_stream_without_direct_gets_is_named(direct, names, topology):
-    with pytest.raises(Unavailable, match=f"DIRECT.GET.{names.steps}"):
-        await direct.last(names.steps, f"{names.namespace}.step.gpu.low.one.a")
+    with pytest.raises(Unavailable, match=f"DIRECT.GET.{names.first.steps}"):
+        await direct.last(names.first.steps, f"{names.namespace}.step.gpu.low.one.a")

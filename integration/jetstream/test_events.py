@@ -49,8 +49,8 @@ async def test_history_without_batches_is_read_one_by_one(open_jetstream, monkey
     # Given a stream whose direct gets somebody has turned off
     backend = await open_jetstream()
     api, names = backend.timers._api, backend.timers._names
-    config = (await api.call(f"STREAM.INFO.{names.events}"))["config"]
-    await api.call(f"STREAM.UPDATE.{names.events}", {**config, "allow_direct": False})
+    config = (await api.call(f"STREAM.INFO.{names.first.events}"))["config"]
+    await api.call(f"STREAM.UPDATE.{names.first.events}", {**config, "allow_direct": False})
     for i in range(5):
         await backend.events.publish("run-1", STARTED, b"%d" % i, f"{i}")
 
@@ -60,8 +60,8 @@ async def test_history_without_batches_is_read_one_by_one(open_jetstream, monkey
 async def test_once_holds_beyond_the_duplicate_window(open_jetstream, options, namespace):
     backend = await open_jetstream()
     api, names = backend.timers._api, backend.timers._names
-    config = (await api.call(f"STREAM.INFO.{names.events}"))["config"]
-    await api.call(f"STREAM.UPDATE.{names.events}", {**config, "duplicate_window": 10**8})
+    config = (await api.call(f"STREAM.INFO.{names.first.events}"))["config"]
+    await api.call(f"STREAM.UPDATE.{names.first.events}", {**config, "duplicate_window": 10**8})
 
     for _ in range(3):
         await backend.events.publish("run-1", "workflow.completed", b"{}", "same", once=True)

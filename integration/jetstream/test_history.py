@@ -104,7 +104,7 @@ async def test_what_a_replica_still_knows_of_an_earlier_run_of_that_id_does_not_
     await tell(backend)
     await backend.events.drop("run-1")
     partition = partition_of("run-1", backend.events.partitions)
-    info = await backend.timers._api.call(f"STREAM.INFO.{backend.timers._names.events}")
+    info = await backend.timers._api.call(f"STREAM.INFO.{backend.timers._names.first.events}")
     for step in range(3):
         await backend.events.publish("run-1", STARTED, b"%d" % step, f"again/{step}")
     asked = []

@@ -30,9 +30,9 @@ async def test_a_queue_has_its_lanes_before_its_first_step(open_jetstream, api, 
     await backend.steps.enqueue(address, b"{}", "1")
 
     for priority in Priority:
-        request = f"CONSUMER.INFO.{names.steps}.{names.lane_consumer('gpu', priority)}"
+        request = f"CONSUMER.INFO.{names.first.steps}.{names.lane_consumer('gpu', priority)}"
         found = (await api.call(request))["config"]
-        assert found["filter_subjects"] == [names.lane("gpu", priority)]
+        assert found["filter_subjects"] == [names.first.lane("gpu", priority)]
 
     # Once per queue and process
     del calls[:]

@@ -44,8 +44,8 @@ async def test_a_stream_that_does_not_exist_is_named(api, names):
 async def test_what_was_lost_is_asked_for_again(
     proxy: Proxy, proxied, publisher, api, names, direction
 ):
-    await BucketRecords(publisher, api, names.runs).put("run.one", b"value")
-    records = BucketRecords(publisher, Api(proxied), names.runs)
+    await BucketRecords(publisher, api, names.first.runs).put("run.one", b"value")
+    records = BucketRecords(publisher, Api(proxied), names.first.runs)
     setattr(proxy, direction, True)
     found = records.few(["run.*"], 10)
 

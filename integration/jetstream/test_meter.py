@@ -108,8 +108,8 @@ async def test_what_is_stored_is_counted_by_stream(backend, meter, names):
 
     storage = await meter.storage()
 
-    assert storage.messages[names.steps] == before.messages[names.steps] + 1
-    assert storage.sizes[names.steps] > before.sizes[names.steps]
+    assert storage.messages[names.first.steps] == before.messages[names.first.steps] + 1
+    assert storage.sizes[names.first.steps] > before.sizes[names.first.steps]
     assert len(storage.messages) == 7
     assert storage.limit == 0
     assert storage.used >= 0

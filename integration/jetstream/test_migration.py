@@ -51,16 +51,16 @@ async def test_what_is_missing_is_planned_and_made(api, names):
     assert [one.kind for one in planned].count("stream") == 7
     assert [one.kind for one in planned].count("consumer") == 2 + 1 + 2 + 3
     with pytest.raises(ApiError):
-        await config(api, names.events)  # so far it was a plan
+        await config(api, names.first.events)  # so far it was a plan
 
     await migration(api, names, options).carry_out(planned)
     assert await migration(api, names, options).plan() == []
 
 
 async def test_streams_without_a_version_get_one(api, names, topology):
-    before = await config(api, names.events)
+    before = await config(api, names.first.events)
     ours = {"ours": "yes", PARTITIONS: before["metadata"][PARTITIONS]}
-    await change(api, names.events, metadata=ours)
+    await change(api, names.first.events, metadata=ours)
     await topology.ensure()  # which no process needs
 
     planned = await migration(api, names).plan()
@@ -70,7 +70,7 @@ async def test_streams_without_a_version_get_one(api, names, topology):
     ]
     await migration(api, names).carry_out(planned)
 
-    after = (await config(api, names.events))["metadata"]
+    after = (await config(api, names.first.events))["metadata"]
     assert {name: after.get(name) for name in (*ours, TOPOLOGY)} == {
         **ours,
         TOPOLOGY: str(TOPOLOGY_VERSION),
@@ -90,7 +90,7 @@ async def test_streams_without_a_version_get_one(api, names, topology):
     ],
 )
 async def test_a_setting_with_which_nothing_works_is_mended(api, names, topology, stream, settings):
-    name = getattr(names, stream)
+    name = names.commands if stream == "commands" else getattr(names.first, stream)
     if "subjects" in settings:
         settings = {"subjects": [one.format(ns=names.namespace) for one in settings["subjects"]]}
     before = await everything(api, names)
@@ -110,7 +110,7 @@ async def test_a_setting_with_which_nothing_works_is_mended(api, names, topology
 
 async def test_what_is_the_operators_stays(api, names, topology):
     await change(api, names.commands, description="ours", max_bytes=10**9)
-    await change(api, names.events, max_age=10**15)
+    await change(api, names.first.events, max_age=10**15)
     before = await everything(api, names)
 
     await migration(api, names).carry_out(await migration(api, names).plan())
@@ -124,7 +124,7 @@ async def test_what_is_asked_for_is_set(api, names, topology):
 
     await migration(api, names, options).carry_out(await migration(api, names, options).plan())
 
-    assert (await config(api, names.events))["max_age"] == 3600 * 10**9
+    assert (await config(api, names.first.events))["max_age"] == 3600 * 10**9
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ async def test_what_no_server_changes_is_refused_before_anything_is_changed(
     api, names, topology, asked, settings, text
 ):
     await change(api, names.commands, description="first in the plan", max_age=10**12)
-    await change(api, names.events, **settings)
+    await change(api, names.first.events, **settings)
     before = await everything(api, names)
 
     with pytest.raises(TopologyMismatch) as caught:
@@ -157,9 +157,9 @@ async def test_the_number_of_partitions_is_refused(api, names, topology):
 
 async def test_consumers_are_changed_as_well(api, names, topology):
     await migration(api, names).carry_out(await migration(api, names).plan())
-    lane = consumer_specs.lane(names, Settings(), "gpu", Priority.HIGH)
+    lane = consumer_specs.lane(names.first, Settings(), "gpu", Priority.HIGH)
     for priority in Priority:
-        await topology.consumer(consumer_specs.lane(names, Settings(), "gpu", priority))
+        await topology.consumer(consumer_specs.lane(names.first, Settings(), "gpu", priority))
     scheduler = consumer_specs.scheduler(names, Settings(), 3)
     fewer = {**scheduler.config, "filter_subjects": scheduler.config["filter_subjects"][:1]}
     await topology.update_consumer(scheduler, fewer)
@@ -177,15 +177,17 @@ async def test_consumers_are_changed_as_well(api, names, topology):
 
     assert await migration(api, names, lease=60.0).plan() == []
     await topology.consumer(scheduler)
-    await topology.consumer(consumer_specs.lane(names, Settings(lease=60.0), "gpu", Priority.HIGH))
+    await topology.consumer(
+        consumer_specs.lane(names.first, Settings(lease=60.0), "gpu", Priority.HIGH)
+    )
     assert lane.config["ack_wait"] == 30 * 10**9  # so that raising it was a change
 
 
 async def test_a_newer_topology_is_taken_and_left_as_it_is(api, names, topology):
     """A newer release's `setup` has been here: processes of this one go on."""
     await migration(api, names).carry_out(await migration(api, names).plan())
-    found = (await config(api, names.events))["metadata"]
-    await change(api, names.events, metadata={**found, TOPOLOGY: NEWER}, republish=None)
+    found = (await config(api, names.first.events))["metadata"]
+    await change(api, names.first.events, metadata={**found, TOPOLOGY: NEWER}, republish=None)
     scheduler = consumer_specs.scheduler(names, Settings(), 3)
     metadata = {TOPOLOGY: NEWER}
     fewer = {**scheduler.config, "filter_subjects": scheduler.config["filter_subjects"][:1]}
@@ -198,7 +200,7 @@ async def test_a_newer_topology_is_taken_and_left_as_it_is(api, names, topology)
     await migration(api, names).carry_out(planned)
 
     assert [(one.name, one.newer, one.differences) for one in planned] == [
-        (names.events, NEWER, ()),
+        (names.first.events, NEWER, ()),
         ("scheduler-3", NEWER, ()),
     ]
     assert await everything(api, names) == before

@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 
 
 def subject(names, key="run.a"):
-    return names.runs.subject(key)
+    return names.first.runs.subject(key)
 
 
 async def test_sequences_grow(publisher, names):
@@ -25,7 +25,7 @@ async def test_sequences_grow(publisher, names):
     second = await publisher.publish(subject(names), b"2")
 
     assert second.seq == first.seq + 1
-    assert second.stream == names.runs.stream
+    assert second.stream == names.first.runs.stream
 
 
 async def test_compare_and_set(publisher, names):
@@ -68,7 +68,7 @@ async def test_fifty_thousand_at_full_speed(publisher, api, names):
 
     await asyncio.gather(*(publish() for _ in range(100)))
 
-    info = await api.call(f"STREAM.INFO.{names.runs.stream}")
+    info = await api.call(f"STREAM.INFO.{names.first.runs.stream}")
     assert info["state"]["messages"] == 50_000
 
 
@@ -137,7 +137,7 @@ async def test_a_write_whose_acknowledgement_is_lost_knows_its_own_bytes(
     proxy, proxied, api, names, runs
 ):
     # Given a write that is stored, unheard
-    records = BucketRecords(Publisher(proxied), api, names.runs)
+    records = BucketRecords(Publisher(proxied), api, names.first.runs)
     proxy.deaf = True
     writing = asyncio.ensure_future(records.write("run.a", b"mine", 0))
     await eventually(lambda: runs.read("run.a"))
@@ -150,7 +150,7 @@ async def test_a_write_whose_acknowledgement_is_lost_knows_its_own_bytes(
 
 async def test_a_write_that_was_overtaken_is_a_conflict(proxy, proxied, api, names, runs):
     # Given a write that never arrives
-    records = BucketRecords(Publisher(proxied), api, names.runs)
+    records = BucketRecords(Publisher(proxied), api, names.first.runs)
     proxy.dumb = True
     writing = asyncio.ensure_future(records.write("run.a", b"mine", 0))
     await eventually(lambda: proxy.lost)

@@ -148,7 +148,7 @@ async def test_nak_waits_as_long_as_it_says(lane):
 async def test_what_arrives_after_stop_goes_to_somebody_else_at_once(lane):
     # Given a consumer that stops while messages are on their way to it
     lane.spec = consumer_specs.lane(
-        lane.names, Settings(lease=60), "slow-to-redeliver", Priority.NORMAL
+        lane.names.first, Settings(lease=60), "slow-to-redeliver", Priority.NORMAL
     )
     mine: list[Any] = []
     theirs: list[Any] = []

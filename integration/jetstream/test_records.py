@@ -45,10 +45,10 @@ async def test_a_purge_leaves_no_trace(runs, api, names):
 
     await runs.purge("step.*.r1.>")
 
-    info = await api.call(f"STREAM.INFO.{names.runs.stream}", {"subjects_filter": ">"})
+    info = await api.call(f"STREAM.INFO.{names.first.runs.stream}", {"subjects_filter": ">"})
     assert set(info["state"]["subjects"]) == {
-        names.runs.subject("step.q.r12.0"),
-        names.runs.subject("run.r1"),
+        names.first.runs.subject("step.q.r12.0"),
+        names.first.runs.subject("run.r1"),
     }
 
 
@@ -56,7 +56,7 @@ async def test_a_key_that_other_tools_deleted_does_not_exist(runs, publisher, na
     # Given a tombstone
     await runs.write("run.a", b"1", 0)
     block = headers.encode({"KV-Operation": "DEL"})
-    await publisher.publish(names.runs.subject("run.a"), b"", block)
+    await publisher.publish(names.first.runs.subject("run.a"), b"", block)
 
     # Then the key is not there, and can be written
     assert await runs.read("run.a") is None

@@ -18,7 +18,7 @@ def address(run="run-1", step="charge"):
 
 async def stored(backend):
     api, names = backend.timers._api, backend.timers._names
-    info = await api.call(f"STREAM.INFO.{names.steps}", {"subjects_filter": ">"})
+    info = await api.call(f"STREAM.INFO.{names.first.steps}", {"subjects_filter": ">"})
     return info["state"].get("subjects") or {}
 
 

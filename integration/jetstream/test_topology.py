@@ -19,7 +19,7 @@ from integration.jetstream.lane import IN_MEMORY
 
 
 def lane(names, **settings):
-    return consumer_specs.lane(names, Settings(**settings), "q", Priority.HIGH)
+    return consumer_specs.lane(names.first, Settings(**settings), "q", Priority.HIGH)
 
 
 async def change(api, stream, **settings):
@@ -82,7 +82,7 @@ async def test_partitions_are_those_of_the_creation(api, names):
 
 
 async def test_lost_metadata_is_not_guessed(api, names, topology):
-    await change(api, names.events, metadata={})
+    await change(api, names.first.events, metadata={})
 
     with pytest.raises(TopologyMismatch, match="metadata flowworker"):
         await topology.ensure()
@@ -92,7 +92,7 @@ async def test_options_reach_the_server(api, names):
     options = TopologyOptions(storage="memory", events_age=3600)
     await Topology(api, names, options).ensure()
 
-    config = (await api.call(f"STREAM.INFO.{names.events}"))["config"]
+    config = (await api.call(f"STREAM.INFO.{names.first.events}"))["config"]
     assert config["storage"] == "memory"
     assert config["max_age"] == 3600 * 10**9
 
@@ -116,7 +116,7 @@ async def test_what_is_made_again_from_records_is_written_behind_and_nothing_els
         for spec in stream_specs(names, TopologyOptions())
         if (await config(api, spec.name)).get("persist_mode") == "async"
     ]
-    assert behind == [names.steps]
+    assert behind == [names.first.steps]
 
 
 @pytest.mark.parametrize(("made", "asked"), [("power", "process"), ("process", "power")])
@@ -150,11 +150,11 @@ async def test_a_stream_of_steps_that_is_lost_is_made_again_as_it_was(api, names
     await topology.ensure()
     after = Topology(api, names, TopologyOptions())
     await after.ensure()
-    await api.call(f"STREAM.DELETE.{names.steps}")
+    await api.call(f"STREAM.DELETE.{names.first.steps}")
 
     await after.ensure()
 
-    assert (await config(api, names.steps))["persist_mode"] == "async"
+    assert (await config(api, names.first.steps))["persist_mode"] == "async"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ async def test_a_stream_of_steps_that_is_lost_is_made_again_as_it_was(api, names
 )
 async def test_a_stream_with_other_settings(api, names, topology, stream, settings, text):
     # Given a stream that somebody has changed
-    name = getattr(names, stream)
+    name = names.commands if stream == "commands" else getattr(names.first, stream)
     if "subjects" in settings:
         settings = {"subjects": [one.format(ns=names.namespace) for one in settings["subjects"]]}
     await change(api, name, **settings)
@@ -187,9 +187,9 @@ async def test_a_stream_with_other_settings(api, names, topology, stream, settin
 
 
 async def test_a_bucket_that_forgets(api, names, topology):
-    await change(api, names.runs.stream, max_age=10**12)
+    await change(api, names.first.runs.stream, max_age=10**12)
 
-    with pytest.raises(TopologyMismatch, match=f"{names.runs.stream}: max_age must be unset"):
+    with pytest.raises(TopologyMismatch, match=f"{names.first.runs.stream}: max_age must be unset"):
         await topology.ensure()
 
 
@@ -202,13 +202,13 @@ async def test_a_bucket_that_keeps_old_values(api, names, topology):
 
 async def test_what_does_not_matter_may_differ(api, names, topology):
     await change(api, names.commands, description="ours", max_bytes=10**9)
-    await change(api, names.events, max_age=10**15)
-    before = [await api.call(f"STREAM.INFO.{one}") for one in (names.commands, names.events)]
+    await change(api, names.first.events, max_age=10**15)
+    before = [await api.call(f"STREAM.INFO.{one}") for one in (names.commands, names.first.events)]
 
     await topology.ensure()
 
     # It is the operator's, and stays as it is
-    after = [await api.call(f"STREAM.INFO.{one}") for one in (names.commands, names.events)]
+    after = [await api.call(f"STREAM.INFO.{one}") for one in (names.commands, names.first.events)]
     assert [info["config"] for info in after] == [info["config"] for info in before]
     assert after[0]["config"]["max_bytes"] == 10**9
 

@@ -78,7 +78,7 @@ async def settled(admin: Client, *namespaces: str) -> None:
 
 def _barriers(namespace: str) -> list[str]:
     names = Names(namespace)
-    buckets = (names.runs, names.definitions, names.payloads, names.locks)
+    buckets = (names.first.runs, names.definitions, names.payloads, names.locks)
     return [
         *(bucket.subject("barrier") for bucket in buckets),
         f"{namespace}.start.barrier",

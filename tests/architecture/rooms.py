@@ -95,9 +95,11 @@ INNER: dict[str, dict[str, set[str]]] = {
         "driving": {"commands", "history", "limits", "live", "performing", "steps"},
     },
     "jetstream": {
-        "names": set(),
+        "tokens": set(),
+        "shards": {"tokens"},
+        "names": {"tokens", "shards"},
         "client": set(),
-        "topology": {"names", "client"},
+        "topology": {"shards", "names", "client"},
         "consuming": {"names", "client", "topology"},
     },
 }

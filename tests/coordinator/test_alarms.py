@@ -135,7 +135,8 @@ class Alarm:
         self.time = time.time() - 100.0
         self.answered = asyncio.get_running_loop().create_future()
 
-    async def consume(self, on_delivery):
+    async def consume(self, on_delivery, *, shard):
+        assert shard == 0
         on_delivery(self)
         return SimpleNamespace(grant=lambda _credit: None)
 

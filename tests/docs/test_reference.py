@@ -118,6 +118,7 @@ def test_topology_options():
     assert described == {
         "replicas": reported(made["num_replicas"]),
         "storage": made["storage"],
+        "shards": str(len(Names("n").shards)),
         "events_age": reported(DEFAULT_EVENTS_AGE),
         "partitions": reported(DEFAULT_PARTITIONS),
         "durability": durability_of(made, None),

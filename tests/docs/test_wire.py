@@ -27,9 +27,9 @@ def test_streams_and_consumers():
     known = {
         "starts": consumer_specs.commands(names, CommandLane.STARTS),
         "controls": consumer_specs.commands(names, CommandLane.CONTROLS),
-        "timers": consumer_specs.timers(names),
+        "timers": consumer_specs.timers(names.first),
         "scheduler-<partition>": consumer_specs.scheduler(names, Settings(), 0),
-        "step-<queue>-<priority>": consumer_specs.lane(names, Settings(), "q", Priority.HIGH),
+        "step-<queue>-<priority>": consumer_specs.lane(names.first, Settings(), "q", Priority.HIGH),
     }
     rows = table("wire.md", "Consumers")
     where = {words(row["consumer"])[0]: ours(words(row["stream"])[0]) for row in rows}

@@ -39,7 +39,7 @@ class Place:
             lambda delivery: self._start(lanes, delivery),
             self._refuse,
         )
-        await lanes.open(self.backend.steps, queues)
+        await lanes.open(self.backend, queues)
         self.workers.append(lanes)
         return lanes
 
@@ -182,7 +182,7 @@ class Hand:
     def __init__(self):
         self.takers = {}
 
-    async def consume(self, queue, priority, taker):
+    async def consume(self, queue, priority, taker, shard):
         self.takers[priority] = taker
         return self
 
@@ -205,8 +205,9 @@ async def test_nothing_is_taken_from_below_a_backlog(reported_by):
         lambda delivery: started.append(delivery.subject),
         lambda delivery: put_back.append(delivery.subject),
     )
-    hand: Any = Hand()
-    await lanes.open(hand, ("q",))
+    hand = Hand()
+    backend: Any = SimpleNamespace(steps=hand, shards=1)
+    await lanes.open(backend, ("q",))
 
     if reported_by == "what waits behind it":
         hand.deliver(Priority.HIGH, behind=1)

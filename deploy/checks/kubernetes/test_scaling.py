@@ -65,6 +65,19 @@ def test_lanes_are_summed_up_and_divided_by_what_a_worker_takes():
     }
 
 
+def test_a_lane_of_shards_is_the_sum_of_one_in_each():
+    made = scaling({"formula": "2 * high + normal"}, streams={"shards": 3})
+
+    found = {one["name"]: one["metadata"] for one in made["triggers"]}
+    assert len(found) == 9
+    assert found["low"]["stream"] == "FLOWWORKER_STEPS"
+    assert found["low_2"]["stream"] == "FLOWWORKER_STEPS_2"
+    assert found["low_2"]["consumer"] == "step-gpu-low"
+    assert made["advanced"]["scalingModifiers"]["formula"] == (
+        "2 * (high + high_1 + high_2) + (normal + normal_1 + normal_2)"
+    )
+
+
 def test_values_of_scaling():
     own = {
         "minReplicas": 0,

@@ -16,27 +16,26 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from flowworker.codec.subjects import CommandLane
-from flowworker.core.status import Priority
 from flowworker.jetstream.client.api import config_of
-from flowworker.jetstream.names import AGREED
+from flowworker.jetstream.names import AGREED, Names
+from flowworker.jetstream.shards import ALONE
 from flowworker.jetstream.topology.differences import Difference, differences, newer
 from flowworker.jetstream.topology.durability import durability_of
 from flowworker.jetstream.topology.namespaces import queues_of
 from flowworker.jetstream.topology.specs import (
-    DEFAULT_PARTITIONS,
     ConsumerSpec,
     StreamSpec,
     consumer_specs,
     stream_specs,
 )
-from flowworker.jetstream.topology.streams import Topology, mismatch, partitions_of
+from flowworker.jetstream.topology.spread import spread_of
+from flowworker.jetstream.topology.streams import Topology, mismatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from flowworker.errors import TopologyMismatch
     from flowworker.jetstream.client.api import Api
-    from flowworker.jetstream.names import Names
     from flowworker.jetstream.topology.durability import Durability
     from flowworker.jetstream.topology.specs import TopologyOptions
     from flowworker.settings import Settings
@@ -90,7 +89,7 @@ class Migration:
     """Of one namespace.
 
     Attributes:
-        partitions: of its runs, once it is planned.
+        spread: of its runs, once it is planned.
     """
 
     def __init__(
@@ -113,7 +112,7 @@ class Migration:
         self._settings = settings
         self._queues = queues
         self._topology = Topology(api, names, options, agreed=agree(""))
-        self.partitions = options.partitions or DEFAULT_PARTITIONS
+        self.spread = ALONE
 
     @property
     def durability(self) -> Durability:
@@ -124,22 +123,22 @@ class Migration:
         """What there is to be done; changes nothing.
 
         Raises:
-            TopologyMismatch: another number of partitions is asked for.
+            TopologyMismatch: another number of partitions or shards is asked for.
             Unavailable: JetStream refuses, or does not answer.
         """
         planned, queues = [], set(self._queues)
-        for spec in stream_specs(self._names, self._options):
+        self.spread = await spread_of(self._api, self._names, self._options)
+        names = Names(self._names.namespace, self.spread)
+        for spec in stream_specs(names, self._options):
             found = config_of(await self._api.stream(spec.name))
             change = _change("stream", spec, found)
-            if spec.name == self._names.events and found is not None and not change.newer:
+            if spec.name == names.first.events and found is not None and not change.newer:
                 change = replace(change, differences=(*change.differences, *self._agreed(found)))
             planned.append(change)
-            if found is not None and spec.name == self._names.events:
-                self.partitions = partitions_of(spec.name, found, self._options.partitions)
-            if found is not None and spec.name == self._names.steps:
+            if found is not None and spec.name == names.first.steps:
                 durability_of(found, self._options.durability)
-                queues |= await queues_of(self._api, self._names)
-        planned += [one async for one in self._consumers(sorted(queues))]
+                queues |= await queues_of(self._api, names)
+        planned += [one async for one in self._consumers(names, sorted(queues))]
         return [one for one in planned if one.found is None or one.differences or one.newer]
 
     def _agreed(self, found: dict[str, Any]) -> Iterator[Difference]:
@@ -148,16 +147,16 @@ class Migration:
         if wanted != before:
             yield Difference("metadata", {AGREED: before}, {AGREED: wanted}, wanted, needed=False)
 
-    async def _consumers(self, queues: list[str]) -> AsyncIterator[Change]:
-        names, settings = self._names, self._settings
+    async def _consumers(self, names: Names, queues: list[str]) -> AsyncIterator[Change]:
+        settings = self._settings
         specs = [consumer_specs.commands(names, lane) for lane in CommandLane]
-        specs.append(consumer_specs.timers(names))
+        specs += [consumer_specs.timers(shard) for shard in names.shards]
         specs += [
-            consumer_specs.scheduler(names, settings, each) for each in range(self.partitions)
+            consumer_specs.scheduler(names, settings, each)
+            for each in range(self.spread.partitions)
         ]
-        specs += [
-            consumer_specs.lane(names, settings, q, each) for q in queues for each in Priority
-        ]
+        for queue in queues:
+            specs += consumer_specs.lanes(names, settings, queue)
         for spec in specs:
             found = await self._api.consumer(spec.stream, spec.name)
             yield _change("consumer", spec, config_of(found))

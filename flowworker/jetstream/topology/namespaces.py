@@ -55,13 +55,13 @@ async def namespaces(api: Api) -> list[str]:
 
 async def outlives(api: Api, names: Names) -> str:
     """What a namespace outlives, in a word (`durability`); empty if its stream of steps is gone."""
-    found = config_of(await api.stream(names.steps))
+    found = config_of(await api.stream(names.first.steps))
     return "" if found is None else durability_of(found, None)
 
 
 async def queues_of(api: Api, names: Names) -> set[str]:
     """The queues that have lanes."""
-    listed = await _listed(api, f"CONSUMER.NAMES.{names.steps}", "consumers")
+    listed = await _listed(api, f"CONSUMER.NAMES.{names.first.steps}", "consumers")
     queues = {name.rpartition("-")[0].removeprefix("step-") for name in listed}
     return {queue for queue in queues if queue and f"step-{queue}-{Priority.NORMAL}" in listed}
 

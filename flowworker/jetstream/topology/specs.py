@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from flowworker.jetstream.names import PARTITIONS, TOPOLOGY
+from flowworker.core.status import Priority
+from flowworker.errors import InvalidInput
+from flowworker.jetstream.names import PARTITIONS, SHARDS, TOPOLOGY, Names
 from flowworker.jetstream.topology.durability import COPIES, Durability, check_choice, persistence
 from flowworker.settings import check_numbers
 
 if TYPE_CHECKING:
     from flowworker.codec.subjects import CommandLane
-    from flowworker.core.status import Priority
-    from flowworker.jetstream.names import Bucket, Names
+    from flowworker.jetstream.shards import Bucket, Shard, Spread
     from flowworker.settings import Settings
 
 NANO = 1_000_000_000
@@ -54,6 +55,7 @@ class TopologyOptions(Struct, frozen=True, forbid_unknown_fields=True):
         storage: `file` unless given.
         events_age: seconds after which a run's history is dropped whatever its retention; 30 days.
         partitions: of runs over coordinators, fixed at creation; 16 unless given.
+        shards: of runs over streams, fixed at creation; 1 unless given.
         durability: what may fail without a loss: `process`, `power` or `machine`; as `replicas`
             say unless given.
     """
@@ -62,11 +64,17 @@ class TopologyOptions(Struct, frozen=True, forbid_unknown_fields=True):
     storage: Literal["file", "memory"] | None = None
     events_age: float | None = None
     partitions: int | None = None
+    shards: int | None = None
     durability: Durability | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no server takes, and what contradicts itself."""
         check_numbers(self)
+        if self.shards is not None and self.shards > (self.partitions or DEFAULT_PARTITIONS):
+            raise InvalidInput(
+                f"shards={self.shards}: expected at most as many as partitions, which are "
+                f"{self.partitions or DEFAULT_PARTITIONS}: each shard has some of them"
+            )
         if self.durability is not None:
             check_choice(self.durability, self.replicas, self.storage)
 
@@ -122,13 +130,22 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
     """Everything that a namespace consists of."""
     return [
         _commands(names, options),
-        _steps(names, options),
-        _events(names, options),
+        *(_of_shard(_steps(one, options), names.spread) for one in names.shards),
+        *(_of_shard(_events(names, one, options), names.spread) for one in names.shards),
+        *(_of_shard(_bucket(one.runs, options, ttl=False), names.spread) for one in names.shards),
         *(
-            _bucket(bucket, options, ttl=bucket in {names.payloads, names.locks})
-            for bucket in (names.runs, names.definitions, names.payloads, names.locks)
+            _bucket(bucket, options, ttl=bucket is not names.definitions)
+            for bucket in (names.definitions, names.payloads, names.locks)
         ),
     ]
+
+
+def _of_shard(spec: StreamSpec, spread: Spread) -> StreamSpec:
+    """A stream that says of how many it is one, if they are several."""
+    if spread.shards > 1:
+        numbers = {PARTITIONS: str(spread.partitions), SHARDS: str(spread.shards)}
+        spec.config["metadata"] = {**spec.config["metadata"], **numbers}
+    return spec
 
 
 def _common(options: TopologyOptions) -> dict[str, Any]:
@@ -172,12 +189,12 @@ def _commands(names: Names, options: TopologyOptions) -> StreamSpec:
     return StreamSpec(config, _must(options, "discard"), _UNLIMITED, ("allow_rollup_hdrs",))
 
 
-def _steps(names: Names, options: TopologyOptions) -> StreamSpec:
+def _steps(shard: Shard, options: TopologyOptions) -> StreamSpec:
     config = {
         **_common(options),
-        "name": names.steps,
+        "name": shard.steps,
         "description": "flowworker: steps to be executed, timers",
-        "subjects": names.step_subjects,
+        "subjects": shard.step_subjects,
         "retention": "workqueue",
         "discard": "old",  # schedules do not go with `new`; without limits nothing is discarded
         "allow_msg_schedules": True,
@@ -189,15 +206,15 @@ def _steps(names: Names, options: TopologyOptions) -> StreamSpec:
     return StreamSpec(config, must, (*_UNLIMITED, "max_msgs", "max_bytes"))
 
 
-def _events(names: Names, options: TopologyOptions) -> StreamSpec:
+def _events(names: Names, shard: Shard, options: TopologyOptions) -> StreamSpec:
     common = _common(options)
     source, destination = names.republished
     partitions = str(options.partitions or DEFAULT_PARTITIONS)
     config = {
         **common,
-        "name": names.events,
+        "name": shard.events,
         "description": "flowworker: what happened",
-        "subjects": names.event_subjects,
+        "subjects": shard.event_subjects,
         "retention": "limits",
         "discard": "old",
         "max_age": int((options.events_age or DEFAULT_EVENTS_AGE) * NANO),
@@ -257,28 +274,32 @@ class consumer_specs:  # noqa: N801 - a namespace of functions
         )
 
     @staticmethod
-    def timers(names: Names) -> ConsumerSpec:
-        """All timers that fired."""
-        return _consumer(
-            names.steps, names.timers_consumer, [f"{names.timer_due_prefix}>"], COORDINATOR_ACK_WAIT
-        )
+    def timers(shard: Shard) -> ConsumerSpec:
+        """All timers of a shard that fired."""
+        due = [f"{shard.timer_due_prefix}>"]
+        return _consumer(shard.steps, Names.timers_consumer, due, COORDINATOR_ACK_WAIT)
 
     @staticmethod
     def scheduler(names: Names, settings: Settings, partition: int) -> ConsumerSpec:
         """The facts of a partition; retries that are timed in process stay unacknowledged."""
         return _consumer(
-            names.events,
+            names.shard(partition).events,
             names.scheduler_consumer(partition),
             names.facts(partition),
             max(COORDINATOR_ACK_WAIT, 2 * settings.short_delay),
         )
 
     @staticmethod
-    def lane(names: Names, settings: Settings, queue: str, priority: Priority) -> ConsumerSpec:
-        """One priority of a queue."""
-        return _consumer(
-            names.steps,
-            names.lane_consumer(queue, priority),
-            [names.lane(queue, priority)],
-            settings.lease,
-        )
+    def lane(shard: Shard, settings: Settings, queue: str, priority: Priority) -> ConsumerSpec:
+        """One priority of a queue, as far as it is in a shard."""
+        name, lane = Names.lane_consumer(queue, priority), shard.lane(queue, priority)
+        return _consumer(shard.steps, name, [lane], settings.lease)
+
+    @staticmethod
+    def lanes(names: Names, settings: Settings, queue: str) -> list[ConsumerSpec]:
+        """All lanes of a queue."""
+        return [
+            consumer_specs.lane(shard, settings, queue, priority)
+            for shard in names.shards
+            for priority in Priority
+        ]

@@ -8,7 +8,7 @@ server, and with other settings it is one, upon which we look at what is there.
 
 from __future__ import annotations
 
-__all__ = ["Topology", "mismatch", "partitions_of"]
+__all__ = ["Topology", "mismatch"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +16,16 @@ from msgspec.structs import replace
 
 from flowworker.errors import TopologyMismatch
 from flowworker.jetstream.client.api import ApiError, config_of
-from flowworker.jetstream.names import AGREED, PARTITIONS
+from flowworker.jetstream.names import AGREED, Names
 from flowworker.jetstream.topology.differences import differences
 from flowworker.jetstream.topology.durability import durability_of
 from flowworker.jetstream.topology.namespaces import missing
 from flowworker.jetstream.topology.specs import stream_specs
+from flowworker.jetstream.topology.spread import partitions_of, shards_of, spread_of
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.jetstream.client.api import Api
-    from flowworker.jetstream.names import Names
     from flowworker.jetstream.topology.differences import Difference
     from flowworker.jetstream.topology.durability import Durability
     from flowworker.jetstream.topology.specs import ConsumerSpec, StreamSpec, TopologyOptions
@@ -38,6 +38,7 @@ class Topology:
     """Sees to it that everything is there and as it must be.
 
     Attributes:
+        names: all of them, once everything was seen to: until then those of one shard.
         agreed: the settings that are equal over the fleet, as the stream of events says.
         durability: what the namespace outlives, as the stream of steps says.
     """
@@ -55,7 +56,7 @@ class Topology:
         self.agreed = agreed
         self.durability: Durability = "process"
         self._api = api
-        self._names = names
+        self.names = names
         self._options = options
         self._create = create
         self._complete = False
@@ -68,32 +69,35 @@ class Topology:
             NamespaceNotFound: something is missing, and nothing is to be created.
             Unavailable: JetStream refuses, or does not answer.
         """
-        partitions = 0
         if self._options.durability is not None:  # first, since it says more than what follows
-            config = config_of(await self._api.stream(self._names.steps))
+            config = config_of(await self._api.stream(self.names.first.steps))
             durability_of(config or {}, None if config is None else self._options.durability)
-        for spec in stream_specs(self._names, self._options):
+        spread = await spread_of(self._api, self.names, self._options)
+        partitions = spread.partitions
+        self.names = Names(self.names.namespace, spread)
+        for spec in stream_specs(self.names, self._options):
             found = await self._stream(spec)
-            if spec.name == self._names.steps:
+            if spec.name == self.names.first.steps:
                 self.durability = durability_of(found, self._options.durability)
-            if spec.name == self._names.events:
+            if spec.name == self.names.first.events:
                 partitions = partitions_of(spec.name, found, self._options.partitions)
                 self.agreed = (found.get("metadata") or {}).get(AGREED, "")
         # Should the stream that says it get lost: this process goes on with what it has read
-        self._options = replace(self._options, partitions=partitions)
+        self._options = replace(self._options, partitions=partitions, shards=spread.shards)
         if self.durability == "power":
             self._options = replace(self._options, durability=self.durability)
+        self.names = Names(self.names.namespace, spread._replace(partitions=partitions))
         self._complete = True
         return partitions
 
     async def _stream(self, spec: StreamSpec) -> dict[str, Any]:
         found = config_of(await self._api.stream(spec.name))
         if found is None and not self._create:
-            raise await missing(self._api, self._names, spec.name)
+            raise await missing(self._api, self.names, spec.name)
         if found is None:
             try:
                 config = spec.config
-                if spec.name == self._names.events and self.agreed:
+                if spec.name == self.names.first.events and self.agreed:
                     metadata = {**config["metadata"], AGREED: self.agreed}
                     config = {**config, "metadata": metadata}
                 created = await self._api.call(f"STREAM.CREATE.{spec.name}", config)
@@ -106,6 +110,8 @@ class Topology:
                 if error.failure.err_code not in STREAM_EXISTS:
                     raise
                 found = config_of(await self._api.stream(spec.name))
+        if spec.name == self.names.first.events:  # another process may have made it meanwhile
+            shards_of(spec.name, found or {}, self.names.spread.shards)
         _check(f"stream {spec.name}", spec, found or {})
         return found or {}
 
@@ -158,23 +164,3 @@ def mismatch(what: str, difference: Difference) -> TopologyMismatch:
         f"{what}: {difference.setting} must be {difference.expected}, found "
         f"{difference.found!r}; {mend}, or use another namespace"
     )
-
-
-def partitions_of(stream: str, config: dict[str, Any], asked: int | None) -> int:
-    """How many partitions a namespace has, as its stream of events says.
-
-    Raises:
-        TopologyMismatch: it does not say, or another number is asked for.
-    """
-    text = (config.get("metadata") or {}).get(PARTITIONS, "")
-    if not text.isdigit() or int(text) < 1:
-        raise TopologyMismatch(
-            f"stream {stream}: metadata {PARTITIONS} must be a number, found {text!r}; "
-            "set it to the number with which the namespace was created"
-        )
-    if asked is not None and asked != int(text):
-        raise TopologyMismatch(
-            f"stream {stream}: {asked} partitions are asked for, found {text}; their number "
-            "is fixed when a namespace is created: leave it out, or use another namespace"
-        )
-    return int(text)

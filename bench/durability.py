@@ -1,10 +1,11 @@
-"""What each durability costs, as ratios to `process`.
+"""What each durability costs, as ratios to `process`, and what shards give back.
 
     python -m bench.durability
 
 A new fleet for each measurement (file storage, a coordinator, two workers), in turn, several times:
 a chain of five steps that do nothing, many at once and one by one, and the same server's bare
-publishing. `machine` has three servers, which share this machine's processors with all else.
+publishing into one stream. `machine` has three servers, which share this machine's processors with
+all else.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import uvloop
 from msgspec import Struct
@@ -20,12 +21,21 @@ from msgspec import Struct
 from bench.chain import measured
 from bench.fleet import BenchFleet
 from bench.report import Results, say, write
-from flowworker.jetstream.topology.durability import Durability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-BASE: Durability = "process"
+    from flowworker.jetstream.topology.durability import Durability
+
+BASE = "process"
+WAYS: dict[str, tuple[Durability, int]] = {
+    BASE: ("process", 1),
+    "power": ("power", 1),
+    "power, 4 shards": ("power", 4),
+    "machine": ("machine", 1),
+    "machine, 3 shards": ("machine", 3),
+}
+"""What is measured: durability and shards."""
 ROWS = {
     "steps/s": lambda one: one.throughput.steps_per_second,
     "a run of five steps, p50, ms": lambda one: one.latency.p50,
@@ -38,14 +48,14 @@ ROWS = {
 
 
 class Found(Struct):
-    """Medians by durability, ratios of them to those of `BASE`, and all that was measured."""
+    """Medians by what `WAYS` has, ratios of them to those of `BASE`, and all that was measured."""
 
-    medians: dict[Durability, dict[str, float]]
-    ratios: dict[Durability, dict[str, float]]
-    measured: dict[Durability, list[Results]]
+    medians: dict[str, dict[str, float]]
+    ratios: dict[str, dict[str, float]]
+    measured: dict[str, list[Results]]
 
 
-def found_in(every: Mapping[Durability, list[Results]]) -> Found:
+def found_in(every: Mapping[str, list[Results]]) -> Found:
     """Sum up."""
     medians = {
         name: {row: statistics.median(map(of, each)) for row, of in ROWS.items()}
@@ -61,7 +71,7 @@ def found_in(every: Mapping[Durability, list[Results]]) -> Found:
 def table(found: Found) -> list[str]:
     """Absolute numbers and ratios."""
     names = list(found.medians)
-    lines = ["| | " + " | ".join(f"`{name}`" for name in names) + " |"]
+    lines = ["| | " + " | ".join(names) + " |"]
     lines.append("| --- |" + " ---: |" * len(names))
     for row in ROWS:
         cells = [
@@ -77,10 +87,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=1000, help="at once, each time")
     parser.add_argument("--times", type=int, default=3, help="how often everything is measured")
     options = parser.parse_args(arguments)
-    every: dict[Durability, list[Results]] = {name: [] for name in get_args(Durability)}
+    every: dict[str, list[Results]] = {name: [] for name in WAYS}
     for turn in range(options.times):
         for name, each in every.items():
-            with BenchFleet(workers=2, durability=name) as fleet:
+            durability, shards = WAYS[name]
+            with BenchFleet(workers=2, durability=durability, shards=shards) as fleet:
                 each.append(uvloop.run(measured(fleet, options.runs, 5, 16, lambda _: None)))
                 fleet.stop()
         say(f"{turn + 1} of {options.times} turns")

@@ -153,6 +153,7 @@ TOPOLOGY: dict[str, Any] = {
     "storage": "file",
     "events_age": 60.0,
     "partitions": 4,
+    "shards": 3,
     "durability": "machine",
 }
 

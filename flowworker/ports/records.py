@@ -19,7 +19,9 @@ UNREADABLE_LEASE = 30.0
 class Records(Protocol):
     """A durable map from keys to bytes with revisions, one key at a time.
 
-    * Every successful write gives the key a revision greater than any that this map gave before.
+    * Every successful write gives the key a revision greater than any that was given before to a
+      key of the same run; and so with what is of no run (`codec.keys.run_in`). Those of two runs
+      do not compare.
     * Reads ask the leader: they see every write that was acknowledged before they began, unless it
       was deposed and does not know it yet (`core.staleness`). What was decided upon an old answer
       fails when written.

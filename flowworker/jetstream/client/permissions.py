@@ -28,13 +28,13 @@ _WIDER = [
     for pattern, replacement in (
         (rf"(\$JS\.ACK\.{_ANY}\.{_ANY})(?:\.\d+){{5}}", r"\1.>"),
         (rf"\$JS\.ACK\.{_ANY}\.{_ANY}\.({_ANY}\.{_ANY})(?:\.\d+){{5}}.*", r"$JS.ACK.*.*.\1.>"),
-        (rf"(.*\$KV\.{_ANY}_runs\.(?:step|emit)\.{_ANY})\..+", r"\1.>"),
+        (rf"(.*\$KV\.{_ANY}_runs(?:_\d+)?\.(?:step|emit)\.{_ANY})\..+", r"\1.>"),
         (rf"(.*\$KV\.{_ANY}_payloads)\.{_ANY}\.({_ANY})\..+", r"\1.*.\2.>"),
         (r"(\$JS\.API\.DIRECT\.GET\..*_locks\.present)\..+", r"\1.>"),
         (rf"(\$KV\.{_ANY}_locks\.present(?:\.worker)?\.{_ANY})\.{_ANY}", r"\1.*"),
         (rf"(.*\$KV\.{_ANY}\.{_ANY})\..+", r"\1.>"),
         (rf"({_ANY}\.event)\.{_ANY}\.{_ANY}\.({_ANY})\..+", r"\1.*.*.\2.>"),
-        (rf"({_ANY}\.(?:start|control|step|timer|lease\.free))\..+", r"\1.>"),
+        (rf"({_ANY}\.(?:start|control|(?:step|timer)(?:_\d+)?|lease\.free))\..+", r"\1.>"),
         (rf"({_ANY}\.cancel)\.{_ANY}", r"\1.*"),
         (r"(_INBOX(?:\.[^.]+)*?)\.[A-Za-z0-9]{22}(?:\..+)?", r"\1.>"),
     )

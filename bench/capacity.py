@@ -93,7 +93,7 @@ class Found:
 
 
 class _Cores:
-    """Whoever comes first is served first, by whichever core is free first."""
+    """First come, first served, by the core that is free first."""
 
     def __init__(self, count: int) -> None:
         self._free = [0.0] * count

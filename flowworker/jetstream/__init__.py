@@ -31,4 +31,4 @@ from flowworker.jetstream.backend import open_backend
 from flowworker.jetstream.client.options import ConnectionOptions
 from flowworker.jetstream.heartbeat import StreamHeartbeatLink, open_heartbeat
 from flowworker.jetstream.names import Names
-from flowworker.jetstream.topology.specs import TopologyOptions
+from flowworker.jetstream.topology.options import TopologyOptions

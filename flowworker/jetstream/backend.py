@@ -32,7 +32,7 @@ from flowworker.jetstream.steps import StreamStepQueue
 from flowworker.jetstream.timers import StreamTimers
 from flowworker.jetstream.topology.caretaker import Caretaker
 from flowworker.jetstream.topology.durability import UNFLUSHED, check_cluster
-from flowworker.jetstream.topology.specs import TopologyOptions
+from flowworker.jetstream.topology.options import TopologyOptions
 from flowworker.jetstream.topology.streams import Topology
 from flowworker.ports import Backend, Tail
 from flowworker.retrying import retry_unavailable

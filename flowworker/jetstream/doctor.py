@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from flowworker.core.standing import PauseRecord
     from flowworker.jetstream.client.connection import Connection
     from flowworker.jetstream.client.options import ConnectionOptions
-    from flowworker.jetstream.topology.specs import TopologyOptions
+    from flowworker.jetstream.topology.options import TopologyOptions
     from flowworker.settings import Settings
 
 Compare = Callable[[str], list[str]]

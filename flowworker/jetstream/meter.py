@@ -12,7 +12,8 @@ from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.jetstream.lanes import is_held
 from flowworker.jetstream.timetable import states_of_schedules
-from flowworker.jetstream.topology.specs import TopologyOptions, consumer_specs, stream_specs
+from flowworker.jetstream.topology.options import TopologyOptions
+from flowworker.jetstream.topology.specs import consumer_specs, stream_specs
 from flowworker.ports import LaneLevel, StorageLevel
 
 if TYPE_CHECKING:

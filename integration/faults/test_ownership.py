@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from flowworker.embedded import EmbeddedServer
-from flowworker.jetstream.topology.specs import DEFAULT_PARTITIONS
+from flowworker.jetstream.topology.options import DEFAULT_PARTITIONS
 from integration.faults.load import all_complete, start_many
 
 pytestmark = pytest.mark.chaos

@@ -14,7 +14,7 @@ from bench.ports import free_port
 from flowworker.definitions import load_paths
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import FlowworkerError
-from flowworker.jetstream.topology.specs import DEFAULT_PARTITIONS
+from flowworker.jetstream.topology.options import DEFAULT_PARTITIONS
 from integration.faults.conftest import WORKFLOWS
 from integration.faults.load import all_complete, hold, release, start, start_many
 from integration.fleet.fleet import Fleet

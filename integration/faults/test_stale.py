@@ -24,7 +24,7 @@ from bench.chaos.proxy import Proxy
 from bench.chaos.raw import Raw, Refused
 from flowworker.errors import Conflict, Unavailable
 from flowworker.jetstream import ConnectionOptions, Names, TopologyOptions, open_backend
-from flowworker.jetstream.topology.specs import DEFAULT_PARTITIONS
+from flowworker.jetstream.topology.options import DEFAULT_PARTITIONS
 from flowworker.ports import Backend
 from integration.faults.load import all_complete, start_many
 from integration.fleet.fleet import Fleet

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from flowworker.jetstream.topology.specs import DEFAULT_PARTITIONS
+from flowworker.jetstream.topology.options import DEFAULT_PARTITIONS
 from integration.fleet.fleet import Fleet
 from tests.support.waiting import WAIT_LIMIT
 

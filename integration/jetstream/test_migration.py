@@ -9,12 +9,8 @@ from flowworker.errors import TopologyMismatch
 from flowworker.jetstream.client.api import ApiError
 from flowworker.jetstream.names import PARTITIONS, TOPOLOGY
 from flowworker.jetstream.topology.migration import Migration
-from flowworker.jetstream.topology.specs import (
-    TOPOLOGY_VERSION,
-    TopologyOptions,
-    consumer_specs,
-    stream_specs,
-)
+from flowworker.jetstream.topology.options import TopologyOptions
+from flowworker.jetstream.topology.specs import TOPOLOGY_VERSION, consumer_specs, stream_specs
 from flowworker.jetstream.topology.streams import Topology
 from flowworker.settings import Settings
 

@@ -10,7 +10,8 @@ from typing import Any
 from nats.aio.client import Client
 
 from flowworker.jetstream.names import Names
-from flowworker.jetstream.topology.specs import TopologyOptions, stream_specs
+from flowworker.jetstream.topology.options import TopologyOptions
+from flowworker.jetstream.topology.specs import stream_specs
 
 State = dict[str, Any]
 

@@ -90,9 +90,9 @@ async def test_a_timer_of_somebody_else_is_passed_over(backend, subject):
     acked, consumers = asyncio.Event(), []
     timers: Any = Flaky(backend.timers)
 
-    async def consume(on_delivery):
+    async def consume(on_delivery, *, shard):
         consumers.append(on_delivery)
-        return await backend.timers.consume(on_delivery)
+        return await backend.timers.consume(on_delivery, shard=shard)
 
     async def ack():
         acked.set()

@@ -15,11 +15,8 @@ from flowworker.client import Client
 from flowworker.definitions import document
 from flowworker.jetstream import ConnectionOptions, Names, TopologyOptions
 from flowworker.jetstream.topology.durability import durability_of
-from flowworker.jetstream.topology.specs import (
-    DEFAULT_EVENTS_AGE,
-    DEFAULT_PARTITIONS,
-    stream_specs,
-)
+from flowworker.jetstream.topology.options import DEFAULT_PARTITIONS
+from flowworker.jetstream.topology.specs import DEFAULT_EVENTS_AGE, stream_specs
 from flowworker.settings import CONNECTION, Settings
 from flowworker.worker.worker import CANCEL_GRACE
 from tests.docs.pages import REFERENCE, ROOT, column, table, words

@@ -6,10 +6,7 @@ from flowworker.codec import messages
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.jetstream import Names, TopologyOptions
-from flowworker.jetstream.topology.specs import (
-    consumer_specs,
-    stream_specs,
-)
+from flowworker.jetstream.topology.specs import consumer_specs, stream_specs
 from flowworker.settings import Settings
 from tests.docs.pages import column, table, words
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowworker.errors import TopologyMismatch
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.topology.durability import Durability
-    from flowworker.jetstream.topology.specs import TopologyOptions
+    from flowworker.jetstream.topology.options import TopologyOptions
     from flowworker.settings import Settings
 
 

@@ -14,7 +14,8 @@ from flowworker.core.status import Priority
 from flowworker.errors import InvalidInput, NamespaceNotFound, TopologyMismatch, Unavailable
 from flowworker.jetstream.client.api import config_of
 from flowworker.jetstream.topology.durability import durability_of
-from flowworker.jetstream.topology.specs import TopologyOptions, stream_specs
+from flowworker.jetstream.topology.options import TopologyOptions
+from flowworker.jetstream.topology.specs import stream_specs
 
 if TYPE_CHECKING:
     from flowworker.jetstream.client.api import Api

@@ -6,25 +6,22 @@ __all__ = [
     "TOPOLOGY_VERSION",
     "ConsumerSpec",
     "StreamSpec",
-    "TopologyOptions",
     "consumer_specs",
     "stream_specs",
 ]
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Any
 
 from flowworker.core.status import Priority
-from flowworker.errors import InvalidInput
 from flowworker.jetstream.names import PARTITIONS, SHARDS, TOPOLOGY, Names
-from flowworker.jetstream.topology.durability import COPIES, Durability, check_choice, persistence
-from flowworker.settings import check_numbers
+from flowworker.jetstream.topology.durability import persistence
+from flowworker.jetstream.topology.options import DEFAULT_PARTITIONS
 
 if TYPE_CHECKING:
     from flowworker.codec.subjects import CommandLane
     from flowworker.jetstream.shards import Bucket, Shard, Spread
+    from flowworker.jetstream.topology.options import TopologyOptions
     from flowworker.settings import Settings
 
 NANO = 1_000_000_000
@@ -33,7 +30,6 @@ TOPOLOGY_VERSION = 1
 """Raised by one whenever a setting below changes, so that an older process leaves what a newer
 release has set as it is."""
 
-DEFAULT_PARTITIONS = 16
 DEFAULT_EVENTS_AGE = 30 * 24 * 3600.0
 DUPLICATE_WINDOW = 120
 """Seconds in which a message id is stored once."""
@@ -45,43 +41,6 @@ COORDINATOR_ACK_WAIT = 10.0
 MAX_ACK_PENDING = 50_000
 MAX_WAITING = 8_192
 """Pull requests at a time of all processes that share a consumer."""
-
-
-class TopologyOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """How streams are created. What is left None takes a default, or whatever exists already.
-
-    Attributes:
-        replicas: of every stream and bucket; 1 unless given.
-        storage: `file` unless given.
-        events_age: seconds after which a run's history is dropped whatever its retention; 30 days.
-        partitions: of runs over coordinators, fixed at creation; 16 unless given.
-        shards: of runs over streams, fixed at creation; 1 unless given.
-        durability: what may fail without a loss: `process`, `power` or `machine`; as `replicas`
-            say unless given.
-    """
-
-    replicas: int | None = None
-    storage: Literal["file", "memory"] | None = None
-    events_age: float | None = None
-    partitions: int | None = None
-    shards: int | None = None
-    durability: Durability | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what no server takes, and what contradicts itself."""
-        check_numbers(self)
-        if self.shards is not None and self.shards > (self.partitions or DEFAULT_PARTITIONS):
-            raise InvalidInput(
-                f"shards={self.shards}: expected at most as many as partitions, which are "
-                f"{self.partitions or DEFAULT_PARTITIONS}: each shard has some of them"
-            )
-        if self.durability is not None:
-            check_choice(self.durability, self.replicas, self.storage)
-
-    @property
-    def copies(self) -> int:
-        """Replicas of a stream that is created."""
-        return self.replicas or COPIES[self.durability]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from flowworker.errors import TopologyMismatch
 from flowworker.jetstream.client.api import config_of
 from flowworker.jetstream.names import PARTITIONS, SHARDS, Names
 from flowworker.jetstream.shards import Spread
-from flowworker.jetstream.topology.specs import DEFAULT_PARTITIONS, TopologyOptions
+from flowworker.jetstream.topology.options import DEFAULT_PARTITIONS, TopologyOptions
 
 if TYPE_CHECKING:
     from flowworker.jetstream.client.api import Api

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.topology.differences import Difference
     from flowworker.jetstream.topology.durability import Durability
-    from flowworker.jetstream.topology.specs import ConsumerSpec, StreamSpec, TopologyOptions
+    from flowworker.jetstream.topology.options import TopologyOptions
+    from flowworker.jetstream.topology.specs import ConsumerSpec, StreamSpec
 
 STREAM_EXISTS = {10058}
 CONSUMER_EXISTS = {10013, 10105, 10148}

@@ -99,6 +99,7 @@ def test_setup_makes_all_that_a_fleet_needs(commands):
         "namespace": "shop",
         "streams": 7,
         "partitions": 16,
+        "shards": 1,
         "dry_run": False,
         "changed": [],
         "newer": [],

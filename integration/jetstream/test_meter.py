@@ -13,6 +13,7 @@ from flowworker.codec.subjects import CommandLane
 from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.schedule import Schedule
 from flowworker.core.status import Priority
+from flowworker.jetstream import TopologyOptions
 from flowworker.ports import Delivery, Meter, StepAddress
 from flowworker.stores.stores import stores_of
 from integration.jetstream.lane import IN_MEMORY
@@ -21,7 +22,7 @@ from tests.support.waiting import eventually
 PLAIN = ScheduleRecord(Schedule("s", every=60.0), "w", 1.0, 1.0, "", 1.0)
 OVER = replace(PLAIN, ended=True)
 
-pytestmark = pytest.mark.usefixtures("topology")
+pytestmark = pytest.mark.usefixtures("options")
 
 
 @pytest.fixture
@@ -121,3 +122,27 @@ async def test_more_consumers_than_an_answer_has_are_all_counted(backend, meter)
             await backend.steps.consume(f"q{number}", priority, [].append)
 
     assert len(await meter.lanes()) == 3 * 90
+
+
+async def test_what_is_in_several_shards_is_told_together(open_jetstream, namespace):
+    backend = await open_jetstream(topology=TopologyOptions(storage="memory", shards=3))
+    assert await backend.meter.lanes() == {}
+    before = time.time() - 1.0
+    for number in range(12):
+        await enqueue(backend, number)
+        await backend.timers.set(f"r{number}", "timeout", time.time() - 1.0)
+    await backend.lanes.hold("q")
+    for shard in range(3):
+        await backend.timers.consume(lambda _delivery: None, shard=shard)
+
+    async def have_fired() -> bool:
+        return (await backend.meter.commands())["timers"] == 12
+
+    level = (await backend.meter.lanes())["q", "normal"]
+    assert (level.pending, level.in_flight, level.held) == (12, 0, True)
+    assert before < level.oldest < time.time() + 1.0
+    await eventually(have_fired)
+    storage = await backend.meter.storage()
+    steps = [name for name in storage.messages if "_STEPS" in name]
+    assert len(steps) == 3
+    assert all(storage.messages[name] for name in steps)

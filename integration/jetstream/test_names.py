@@ -14,9 +14,11 @@ from flowworker.errors import InvalidInput
 from flowworker.jetstream import Names
 from flowworker.jetstream.client import headers
 from flowworker.jetstream.consuming.delivery import JetStreamDelivery, Naming
+from flowworker.jetstream.shards import Spread
 from flowworker.ports import StepAddress
 
 NAMES = Names("shop")
+SECOND = Names("shop", Spread(5, 3)).shards[1]
 NOBODY: Any = None
 
 
@@ -45,6 +47,14 @@ NOBODY: Any = None
         (NAMES.first.timer_due("r", "timeout"), "shop.timer.due.r.timeout"),
         (NAMES.republished, ("shop.event.*.*.*.workflow.>", "shop.workflow.>")),
         (Names("flowworker").republished[1], "workflow.>"),
+        (NAMES.first.event_subjects, ["shop.event.>"]),
+        (SECOND.steps, "SHOP_STEPS_1"),
+        (SECOND.events, "SHOP_EVENTS_1"),
+        (SECOND.runs.subject("run.a"), "$KV.shop_runs_1.run.a"),
+        (SECOND.step_subjects, ["shop.step_1.>", "shop.timer_1.>"]),
+        (SECOND.event_subjects, ["shop.event.1.>", "shop.event.4.>"]),
+        (SECOND.timer_due("r", "timeout"), "shop.timer_1.due.r.timeout"),
+        (SECOND.lane("q", Priority.LOW), "shop.step_1.q.low.>"),
     ],
 )
 def test_names(made, expected):

@@ -47,3 +47,32 @@ def test_a_run_is_removed_last_of_all_that_belongs_to_it():
         "index.*.orders/ship.2001.09.09.01.46.40.000.r1",
         "run.r1",
     )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "run"),
+    [
+        (keys.run_key("r1"), "r1"),
+        (keys.step_key("gpu", "r1", "a.b"), "r1"),
+        (keys.emit_key("gpu", "r1", "order.paid"), "r1"),
+        (keys.emit_key("*", "r1", ">"), "r1"),
+        (keys.signal_key("r1", "*", "order.paid"), "r1"),
+        (keys.heard_key("r1", "0f"), "r1"),
+        (keys.steps_pattern("r1"), "r1"),
+        ("index.RUNNING.orders/ship.2026.11.28.23.05.59.003.r1", "r1"),
+        ("index.*.orders/ship.2026.11.28.23.05.59.003.r1", "r1"),
+        ("index.RUNNING.orders.r1", "r1"),
+        ("index.RUNNING.>", keys.ANY_RUN),
+        ("index.RUNNING.*.2026.*.*.*.*.*.*.*", keys.ANY_RUN),
+        ("run.*", keys.ANY_RUN),
+        ("step.>", keys.ANY_RUN),
+        (">", keys.ANY_RUN),
+        (keys.schedule_key("nightly"), ""),
+        (keys.limit_key(">"), ""),
+        (keys.waiting_key("named.api", "5-1", "r", "s"), ""),
+        (keys.looked_key(3), ""),
+        ("pause.queue.gpu", ""),
+    ],
+)
+def test_the_run_that_a_key_is_of(pattern, run):
+    assert keys.run_in(pattern) == run

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 CHECK_INTERVAL = 10.0
-"""Seconds between two checks, which are seven requests."""
+"""Seconds between two checks: a request for each stream, and one for how many there are."""
 
 
 class Caretaker:

@@ -24,12 +24,15 @@ _FIXED = "their number is fixed when a namespace is created: leave it out, or us
 
 
 async def names_of(api: Api, names: Names) -> Names:
-    """All names of a namespace, as it is there.
+    """All names of a namespace, as it is there; those of one shard if it does not say.
 
     Raises:
-        TopologyMismatch, Unavailable: as `spread_of` does.
+        Unavailable: JetStream refuses, or does not answer.
     """
-    return Names(names.namespace, await spread_of(api, names, TopologyOptions()))
+    try:
+        return Names(names.namespace, await spread_of(api, names, TopologyOptions()))
+    except TopologyMismatch:
+        return names
 
 
 async def spread_of(api: Api, names: Names, options: TopologyOptions) -> Spread:

@@ -80,6 +80,7 @@ def test_streams_arrive_as_they_were_given():
         "storage": "file",
         "events_age": 86400,
         "partitions": 32,
+        "shards": 4,
         "durability": "machine",
     }
     rendered = render({"streams": chosen, "queues": QUEUES})

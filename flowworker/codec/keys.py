@@ -5,11 +5,13 @@ step.<queue>.<run>.<step>            a step of it
 index.<status>.<workflow>.<…>.<run>  moved when the run's status changes (codec.index)
 pause.<queue|workflow>.<name>        that one pauses, or goes on again (codec.pauses)
 emit.<queue>.<run>.<event>           what handlers emitted
+outbox.<history>.<digest>            an event that no other record tells of (stores.outbox)
 signal.<run>.<id>.<name>             signals
 heard.<run>.<digest>                 which of them had which message id
 schedule.<id>                        a schedule
 scheduled.<workflow>.<id>            one that is part of the workflow's definition
-looked.<partition>                   after which start of the server all its runs were looked at
+looked.<partition>                   after which start of the server all its runs were looked at,
+                                     and since which revision what it has may not be flushed
 limit.<id>                           who holds a limit; an id has two tokens
 debounce.<id>                        which of the starts that replace each other is the last
 waiting.<id>.<ticket>.<run>.<step>   a step that waits for it: in the order of their tickets
@@ -26,9 +28,13 @@ __all__ = [
     "TIMEOUT",
     "debounce_key",
     "emit_key",
+    "emits_pattern",
+    "emitted_at",
     "heard_key",
     "limit_key",
     "looked_key",
+    "outbox_key",
+    "outboxed_of",
     "run_key",
     "run_patterns",
     "schedule_key",
@@ -98,6 +104,27 @@ def emit_key(queue: str, run: str, event_type: str) -> str:
     return f"emit.{queue}.{run}.{event_type}"
 
 
+def emits_pattern(run: str) -> str:
+    """All such keys of a run."""
+    return f"emit.*.{run}.>"
+
+
+def emitted_at(key: str) -> tuple[str, str]:
+    """Queue and event of such a key."""
+    _, queue, _, event = key.split(".", 3)
+    return queue, event
+
+
+def outbox_key(history: str, digest: str) -> str:
+    """Key of an event of a history, by the digest of its id; the pattern of all of them if `*`."""
+    return f"outbox.{history.replace(':', '/')}.{digest}"
+
+
+def outboxed_of(key: str) -> str:
+    """The history of such a key."""
+    return key.split(".")[1].replace("/", ":")
+
+
 def signal_key(run: str, identity: str, name: str) -> str:
     """Key of a signal's record; the pattern of all of that name if the id is `*`."""
     return f"signal.{run}.{identity}.{name}"
@@ -117,7 +144,7 @@ def run_patterns(record: RunRecord) -> tuple[str, ...]:
     run = record.run
     return (
         steps_pattern(run),
-        f"emit.*.{run}.>",
+        emits_pattern(run),
         f"signal.{run}.>",
         f"heard.{run}.>",
         entries_of(record),

@@ -125,7 +125,10 @@ async def _assemble(
     notifier = CoreNotifier(connection)
     announcements = Announcements(notifier, names)
     leases = BucketLeases(publisher, api, names.locks, records(names.locks), clock, announcements)
-    events = StreamEventLog(connection, publisher, api, consumers, names, settings, partitions)
+    behind = topology.durability == "power"
+    events = StreamEventLog(
+        connection, publisher, api, consumers, names, settings, partitions, behind=behind
+    )
     return Backend(
         namespace=names.namespace,
         runs=records(names.runs),
@@ -151,8 +154,8 @@ async def _assemble(
         on_incident=connection.on_incident,
         meter=StreamMeter(api, names, records(names.runs)),
         tail=(
-            Tail(UNFLUSHED, lambda: connection.client.server_id)
-            if topology.durability == "power"
+            Tail(UNFLUSHED, lambda: connection.client.server_id, records(names.runs).changed)
+            if behind
             else None
         ),
     )

@@ -150,7 +150,7 @@ class _Examination:
             return
         in_memory = self._options.storage == "memory"
         word = self._topology.durability
-        behind = {self._names.steps} if word == "power" else set()
+        behind = {self._names.steps, self._names.events} if word == "power" else set()
         yield findings.durability(found_streams, word, behind, in_memory=in_memory)
         yield findings.agreed(partial(self._compare, self._topology.agreed))
         yield await self._clocks()

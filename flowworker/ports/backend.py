@@ -62,7 +62,7 @@ class HeartbeatLink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """What a server acknowledges before it is flushed: step messages and timers of late.
+    """What a server acknowledges before it is flushed: step messages, timers and events of late.
 
     It is lost with the server's machine, or a part of it, and made again from records. What was
     removed of late may be there again.
@@ -71,10 +71,13 @@ class Tail:
         seconds: what is older is no part of it.
         incarnation: of the server: another one after each of its starts, before which a tail may
             have been lost.
+        changed: keys of runs' records that match a pattern and were written at that revision of
+            any of them, or later.
     """
 
     seconds: float
     incarnation: Callable[[], str]
+    changed: Callable[[str, int], Awaitable[list[str]]]
 
 
 @dataclass(frozen=True, slots=True)

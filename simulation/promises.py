@@ -9,6 +9,7 @@ from __future__ import annotations
 
 __all__ = ["Promises"]
 
+from collections import Counter
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -51,8 +52,11 @@ class Promises:
         made |= self._by_detail.get(signal_id(delivery.sequence, delivery.time), set())
         # One that came again may be refused since it was followed; that is the answer then.
         refused = {one for one in made if f"/{EventType.REJECTED}/" in one[1]}
-        for run, event in refused or made:
-            self._made.setdefault(run, set()).add(event)
+        said = refused or made
+        places = Counter(event for _, event in said)
+        for run, event in said:
+            if places[event] == 1:  # else it came again when the run was over, and is in one of two
+                self._made.setdefault(run, set()).add(event)
 
     def emitted(self, run: str, event_type: str, key: str) -> None:
         """A handler was let go on after that."""

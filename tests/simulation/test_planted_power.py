@@ -8,7 +8,7 @@ from flowworker.coordinator.driving.aftermath import Aftermath
 from flowworker.coordinator.live import check_server
 from flowworker.stores.outbox import Outbox
 from simulation.focus import Focus
-from tests.simulation.violations import finds, plant
+from tests.simulation.violations import From, finds, plant
 
 pytestmark = [
     pytest.mark.slow,
@@ -59,4 +59,5 @@ def test_ends_of_runs_that_nobody_looks_after_any_more(monkeypatch):
 def test_decisions_of_before_the_server_s_start_are_published_after_it(monkeypatch):
     plant(monkeypatch, check_server, "tail.incarnation() != live.server", "False")
 
-    assert finds("lost from the history | published after the end", POWER)
+    worlds = From(25, Focus(power=True, regretful=True))
+    assert finds("lost from the history | published after the end", worlds)

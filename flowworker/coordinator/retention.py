@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
+    from flowworker.ports import StoredEvent
     from flowworker.stores.stores import Stores
 
 _LARGEST_RESULT = 256 * 1024
@@ -106,6 +107,15 @@ class Retention:
         await self._backend.timers.set(run, RETENTION, record.expires)
         await self._backend.events.drop(run)
         return True
+
+    async def forgets(self, record: RunRecord, published: Sequence[StoredEvent]) -> bool:
+        """Whether a run whose record and history were that may be being removed by now.
+
+        Its history goes first. Where that may be lost otherwise, its record says so before.
+        """
+        if self._backend.tail is not None:
+            return record.expires > 0.0
+        return not (published and await self._backend.events.history(record.run))
 
     async def due(self, record: RunRecord, timer: str) -> float | None:
         """When a run's timer is to go off, epoch seconds; None if there should be none."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from flowworker.codec.cloudevents import EventData, cloud_event
@@ -129,14 +131,15 @@ async def test_answers_are_published_again_when_the_server_answers(server):
     await reject(server, "seq-1")
     await lose(server, "seq-1")
     stores = stores_of(server.backend)
-    errors, history = [Unavailable("slow"), Unavailable("slow")], stores.backend.events.history
+    events: Any = stores.backend.events
+    errors, history = [Unavailable("slow"), Unavailable("slow")], events.history
 
     async def slow(run):
         if errors:
             raise errors.pop()
         return await history(run)
 
-    stores.backend.events.history = slow
+    events.history = slow
     await server.look(server.coordinator(stores=stores))
 
     assert await published(server, "seq-1") == [EventType.REJECTED]

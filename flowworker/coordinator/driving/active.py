@@ -31,12 +31,7 @@ from flowworker.codec.facts import begun_run
 from flowworker.coordinator.driving.newness import Newness
 from flowworker.coordinator.driving.settled import Settled
 from flowworker.coordinator.history import History
-from flowworker.coordinator.live import (
-    ForgottenOnFailure,
-    LiveRun,
-    only_dispatches,
-    passed_on,
-)
+from flowworker.coordinator.live import ForgottenOnFailure, LiveRun, only_dispatches, passed_on
 from flowworker.coordinator.steps.answers import questions
 from flowworker.core.decide import decide
 from flowworker.core.facts import Signalled
@@ -89,6 +84,7 @@ class ActiveRuns:
         """Hold no more than `most` says, but forget none that `is_busy`."""
         self.generation = 0
         self.newness = Newness(stores.backend.tail)
+        self._loses = stores.backend.tail is not None
         self._runs = stores.runs
         self._events = stores.backend.events
         self._outbox = stores.outbox
@@ -139,7 +135,8 @@ class ActiveRuns:
         Raises:
             Conflict, Unavailable: as `rebuild`.
         """
-        self.generation += self.newness.is_lost()
+        if self._loses:
+            self.generation += self.newness.is_lost()
         live = self._held.get(run)
         if live is not None and live.generation == self.generation:
             return live

@@ -37,8 +37,6 @@ class Newness:
 
     def is_lost(self) -> bool:
         """Whether the server was started anew since this was asked last."""
-        if self._tail is None:
-            return False
         self._look()
         lost, self._lost = self._lost, False
         return lost

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["check_alarm", "check_command"]
+__all__ = ["REQUESTS", "check_alarm", "check_command"]
 
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from simulation.starts import Starts
     from simulation.truth import Truth
 
-_REQUESTS = (
+REQUESTS = (
     *(EventType.REJECTED, EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED),
     *(EventType.PAUSED, EventType.UNPAUSED),
 )
@@ -87,7 +87,7 @@ def check_command(
         expect(refused or _is_kept(truth, delivery), "a signal was lost", delivery.subject)
         return
     known = {*rejected, *(truth.published if truth is not None else ())}
-    ids = [event_id(run, request, str(delivery.sequence)) for request in _REQUESTS]
+    ids = [event_id(run, request, str(delivery.sequence)) for request in REQUESTS]
     expect(known.intersection(ids), "a command was lost", delivery.subject)
 
 

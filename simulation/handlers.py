@@ -93,6 +93,7 @@ class Behaviour:
             raise asyncio.CancelledError
         if self._chance(0.1):
             await context.emit("thing.done", {"step": context.step_id}, key=context.step_id)
+            self._watch.promises.emitted(context.run_id, "thing.done", context.step_id)
         too_late = await self._dawdle(self._duration(), process)
         if self._chance(self._failing):
             error = random.choice((ValueError, Refused, NonRetryableError))

@@ -196,9 +196,10 @@ class _Events(_Source):
     def drop(self, run: str) -> _Later[None]:
         async def effect() -> None:
             self._check()
+            before = await self._backend.events.history(run)
             await self._backend.events.drop(run)
             self._archive.history(run, [])
-            self._watch.forgotten(run)
+            self._watch.forgotten(run, before)
 
         return self._gate.call("events.drop", run, effect)
 

@@ -51,6 +51,8 @@ def may_be_refused(past: Truth | None, wanted: Rerun) -> bool:
     """Whether there is a reason to: nothing to begin from, or nothing to do."""
     if past is None or not past.over or past.gone or past.forgotten_history or past.record.refused:
         return True
+    if past.record.expires:  # it is about to be removed
+        return True
     if wanted.point and wanted.point not in past.plan.steps:  # another run has the id by now
         return True
     steps = past.plan.steps.values()

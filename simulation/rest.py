@@ -27,10 +27,18 @@ async def unrest(backend: Any, watch: Watch) -> list[str]:
         if truth.gone or truth.record.refused:
             continue
         found += await _unrest(backend, truth)
+        if truth.forgotten_history:
+            continue  # the rest of it goes later where the power may fail
+        history = await backend.events.history(truth.run)
+        broken = watch.promises.broken(truth.run, truth, history)
+        found += [f"{truth.run}: lost from the history: {broken}"] if broken else []
         try:
-            check_history(truth, await backend.events.history(truth.run), watch.forged)
+            check_history(truth, history, watch.forged)
         except Violation as violation:
             found.append(str(violation))
+    for name in watch.promises.beside(watch.runs):
+        broken = watch.promises.broken(name, None, await backend.events.history(name))
+        found += [f"{name}: lost from the history: {broken}"] if broken else []
     there = [one for one in watch.runs.values() if not (one.gone or one.record.refused)]
     listed = sorted(await backend.runs.keys("index.>"))
     right = sorted(entry_of(truth.record).key for truth in there)

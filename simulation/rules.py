@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["check_output", "check_run_write", "check_step_write", "is_refused"]
+__all__ = ["check_run_write", "check_step_write", "is_refused", "note_step"]
 
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from flowworker.codec.json import decode_value
 from flowworker.core.claim import MAX_LOST
@@ -31,7 +33,7 @@ _APART = 1e-3
 """Seconds: times are written with so many digits."""
 
 
-def check_output(record: StepRecord, discarded: set[int]) -> None:
+def _check_output(record: StepRecord, discarded: set[int]) -> None:
     """An output was written: none of a handler that had been given up, by its number."""
     if discarded and record.worker and isinstance(record.output, Inline):
         output = decode_value(record.step, record.output.data)
@@ -43,7 +45,10 @@ def check_run_write(truth: Truth, before: RunRecord, record: RunRecord, latest: 
     """A run's record was overwritten, when it was so late at the latest."""
     run = truth.run
     expect(not truth.gone, "a removed run was written again", run)
-    expect(before.status not in TERMINAL, "a terminal state changed", run)
+    if before.status in TERMINAL:  # but for how long it is kept
+        same = replace(record, expires=before.expires) == before
+        expect(same and record.expires > before.expires, "a terminal state changed", run)
+        return
     expect(record != before, "a write that changes nothing", run)
     same = (record.definition, record.origin) == (before.definition, before.origin)
     begun = before.is_early and not record.is_early
@@ -254,3 +259,17 @@ def _check_compensation(truth: Truth, step: str, where: str) -> None:
     for other in undone[:-1]:
         over = truth.steps[other][0].outcome in {Outcome.COMPLETED, Outcome.FAILED}
         expect(over, "a compensation before the one before it is over", where)
+
+
+def note_step(truth: Truth, record: StepRecord, revision: int, discarded: set[int]) -> None:
+    """A step's record was written, rightly."""
+    truth.steps[record.step] = (record, revision)
+    if record.outcome is not Outcome.RUNNING:
+        truth.settled[record.step, revision] = record
+    if record.kind is Kind.COMPENSATE:
+        begun = record.outcome is Outcome.RUNNING or is_refused(record)
+        if begun and record.step not in truth.undone:
+            truth.undone.append(record.step)
+    elif record.outcome is Outcome.COMPLETED:
+        truth.outputs[record.step] = record.completed or revision
+        _check_output(record, discarded)

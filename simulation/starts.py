@@ -145,7 +145,9 @@ class Starts:
         later = truth.created.begins_at > 0.0
         later = later and (truth.over or event_id(run, EventType.SCHEDULED) in truth.published)
         asks = truth.record.is_asking or (truth.over and truth.created.admission is not None)
-        asks = asks or waits
+        # Who finds no place for it asks it to stop; another may find one at the same moment
+        stops = event_id(run, EventType.CANCEL_REQUESTED, "limit") in truth.published
+        asks = asks or waits or stops
         expect(started or later or asks, "a start is not published", run)
         same = self._is_asked_for(truth.created, workflow, data)
         expect(same, "a start was answered by another run", run)

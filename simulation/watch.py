@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from flowworker.codec.cloudevents import decode_event, settled_event
 from flowworker.codec.json import decode_run, decode_step
 from flowworker.codec.messages import decode_step_message
-from flowworker.core.event_types import EventType
+from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.ids import event_id
-from flowworker.core.status import Kind, Outcome
+from flowworker.core.status import Kind
 from flowworker.simulate.clock import EPOCH
 from simulation.commands import check_alarm, check_command
 from simulation.counts import constructs_of, kind_of_write
@@ -22,18 +22,19 @@ from simulation.held import Holds
 from simulation.history import check_event, check_message
 from simulation.limits import Limits
 from simulation.pauses import check_steering
+from simulation.promises import Promises
 from simulation.replays import Replays
-from simulation.rules import check_output, check_run_write, check_step_write, is_refused
+from simulation.rules import check_run_write, check_step_write, note_step
 from simulation.schedules import Schedules
 from simulation.signals import check_signal, decode_signal
 from simulation.starts import Starts, is_another
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
-    from flowworker.ports import Delivery, StepAddress
+    from flowworker.ports import Delivery, StepAddress, StoredEvent
     from simulation.pending import Pending
     from simulation.process import Process
     from simulation.quiet import Quiet
@@ -74,6 +75,7 @@ class Watch:
         self.rejected, self.refused = set[str](), set[str]()
         self.counts, self.constructs = Counter[str](), Counter[str]()
         self.discarded, self.forged = set[int](), set[bytes]()
+        self.promises = Promises()
         self.starts = Starts({plan.workflow.name: plan.workflow for plan in plans.values()}, quiet)
         self.rebuilds, self.quiet, self.values = rebuilds, quiet, dict[str, Any]()
         self.replays, self.schedules, self.slack, self.misled = Replays(), Schedules(), 0.0, False
@@ -113,9 +115,11 @@ class Watch:
             truth.gone = True
             self.expect(truth.over, "a run was removed before its end", run)
 
-    def forgotten(self, run: str) -> None:
-        """A run's history was removed."""
+    def forgotten(self, run: str, history: Sequence[StoredEvent] | None = None) -> None:
+        """A run's history was removed, which was this, or is to be, behind its payloads."""
         truth = self.runs.get(run)
+        if truth is not None and (broken := self.promises.broken(run, truth, history)):
+            self.expect(truth.forgotten_history, "lost from the history", broken)
         self.expect(truth is None or truth.over, "history removed before the end", run)
         if truth is not None:
             truth.forgotten_history = True
@@ -124,12 +128,15 @@ class Watch:
         self, process: Process, run: str, event_type: str, data: bytes, event: str
     ) -> None:
         """An event was stored, unless it was known."""
+        self.promises.published(run, event)
         of_schedule = self.schedules.published(event_type, event, data, self.fail)
         if of_schedule or event_type.startswith("emit."):
             return
         found = decode_event(data)
         truth = self.runs.get(run)
         if found.type is EventType.REJECTED:
+            if event in self.rejected:
+                return
             self.rejected.add(event)
             self.counts["command rejected"] += 1
             in_time = truth is None or not truth.ended or truth.gone
@@ -142,6 +149,7 @@ class Watch:
             self._on_violation(f"an event of a run that does not exist: {event}")
             return
         if event in truth.published:
+            truth.ended |= found.type in ENDS  # it may have been lost
             self.counts["event published again"] += 1
             return
         with self._reporting():
@@ -166,6 +174,7 @@ class Watch:
 
     def command_acked(self, delivery: Delivery) -> None:
         """A command was acknowledged: what it stands for is durable."""
+        self.promises.acked(delivery)
         with self._reporting():
             if delivery.subject.startswith("control.schedule."):
                 self.schedules.command_acked(delivery, self.rejected, self.constructs)
@@ -272,16 +281,7 @@ class Watch:
         self.limits.claimed(truth, record)
         self.counts[kind_of_write(before, record, process.name)] += 1
         self.constructs.update(constructs_of(truth.plan, before, record))
-        truth.steps[record.step] = (record, revision)
-        if record.outcome is not Outcome.RUNNING:
-            truth.settled[record.step, revision] = record
-        if record.kind is Kind.COMPENSATE:
-            begun = record.outcome is Outcome.RUNNING or is_refused(record)
-            if begun and record.step not in truth.undone:
-                truth.undone.append(record.step)
-        elif record.outcome is Outcome.COMPLETED:
-            truth.outputs[record.step] = record.completed or revision
-            check_output(record, self.discarded)
+        note_step(truth, record, revision, self.discarded)
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:

@@ -229,7 +229,7 @@ class World:
         operator.cancel()
         await self._people.leave()
         outsiders.cancel()
-        rest = _REST * self._settings.sweep
+        rest = _REST * self._settings.sweep + self._power.longer
         if not await self._wait(rest + _UNSEEN, lambda: unrest(self._backend, self._watch)):
             return
         if self._random.random() < _SHRINKS:

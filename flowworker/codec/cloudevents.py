@@ -10,6 +10,7 @@ __all__ = [
     "cloud_event",
     "decode_event",
     "emitted",
+    "recorded_events",
     "run_started_event",
     "scheduled_event",
     "settled_event",
@@ -31,6 +32,8 @@ from flowworker.core.records import UNTIMED, ErrorInfo
 from flowworker.core.status import Kind, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from flowworker.core.effects import Emit
     from flowworker.core.records import RunRecord, StepRecord
 
@@ -211,6 +214,16 @@ def attempt_events(
     if record.kind is Kind.RUN and record.number == 1 and record.started_at > 0.0:
         return [started_event(namespace, workflow, version, record, revision), *ended]
     return ended
+
+
+def recorded_events(
+    namespace: str, run: RunRecord, steps: Iterable[tuple[StepRecord, int]]
+) -> Iterator[CloudEvent]:
+    """The run's start, and what the records of its steps say, in the order of their revisions."""
+    if not run.is_early:  # else it was stopped before it began
+        yield run_started_event(namespace, run)
+    for step, revision in sorted(steps, key=lambda found: found[1]):
+        yield from attempt_events(namespace, run.workflow, run.version, step, revision)
 
 
 def _tried(record: StepRecord) -> str:

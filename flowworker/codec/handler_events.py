@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["EmittedEvent", "emitted_by_handler", "emitted_in"]
+__all__ = ["EmitMark", "EmittedEvent", "decode_mark", "emitted_by_handler", "emitted_in"]
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
@@ -33,6 +34,23 @@ class EmittedEvent(Struct, frozen=True):
     tracestate: str | UnsetType = UNSET
     specversion: str = "1.0"
     datacontenttype: str = "application/json"
+
+
+class EmitMark(Struct, frozen=True):
+    """The record that something was emitted.
+
+    Attributes:
+        v: version of this form.
+        id: of the event.
+        event: itself, where the stream of events may lose what it has acknowledged.
+    """
+
+    v: int = 1
+    id: str = ""
+    event: msgspec.Raw | UnsetType = UNSET
+
+
+decode_mark = msgspec.json.Decoder(EmitMark).decode
 
 
 def emitted_by_handler(

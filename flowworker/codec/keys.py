@@ -5,11 +5,13 @@ step.<queue>.<run>.<step>            a step of it
 index.<status>.<workflow>.<…>.<run>  moved when the run's status changes (codec.index)
 pause.<queue|workflow>.<name>        that one pauses, or goes on again (codec.pauses)
 emit.<queue>.<run>.<event>           what handlers emitted
+outbox.<history>.<digest>            an event that no other record tells of (stores.outbox)
 signal.<run>.<id>.<name>             signals
 heard.<run>.<digest>                 which of them had which message id
 schedule.<id>                        a schedule
 scheduled.<workflow>.<id>            one that is part of the workflow's definition
-looked.<partition>                   after which start of the server all its runs were looked at
+looked.<partition>                   after which start of the server all its runs were looked at,
+                                     and since which revision what it has may not be flushed
 limit.<id>                           who holds a limit; an id has two tokens
 debounce.<id>                        which of the starts that replace each other is the last
 waiting.<id>.<ticket>.<run>.<step>   a step that waits for it: in the order of their tickets
@@ -27,9 +29,14 @@ __all__ = [
     "TIMEOUT",
     "debounce_key",
     "emit_key",
+    "emits_pattern",
+    "emitted_at",
     "heard_key",
     "limit_key",
     "looked_key",
+    "outbox_key",
+    "outboxed_of",
+    "partition_in",
     "run_in",
     "run_key",
     "run_patterns",
@@ -71,21 +78,40 @@ _STEP = "step."
 
 ANY_RUN = "*"
 
-_RUN_AT = {"run": 1, "step": 2, "emit": 2, "signal": 1, "heard": 1, "index": -1, ">": 0}
+_LOOKED = "looked."
+
+_RUN_AT = {
+    "run": 1,
+    "step": 2,
+    "emit": 2,
+    "signal": 1,
+    "heard": 1,
+    "outbox": 1,
+    "index": -1,
+    ">": 0,
+}
 """Which token of a key is its run."""
 
 
 def run_in(pattern: str) -> str:
     """The run that a key, or all that a pattern matches, belongs to; ANY_RUN if it may be any.
 
-    Empty for what belongs to no run: schedules, limits and those who wait for them, pauses.
+    Of what the outbox has, its history. Empty for what belongs to no run: schedules, limits and
+    those who wait for them, pauses.
     """
     tokens = pattern.split(".")
     at = _RUN_AT.get(tokens[0])
     if at is None:
         return ""
     run = tokens[at] if at < len(tokens) else ANY_RUN
-    return ANY_RUN if run in {"*", ">"} else run
+    if run in {"*", ">"}:
+        return ANY_RUN
+    return outboxed_of(pattern) if tokens[0] == "outbox" else run
+
+
+def partition_in(key: str) -> int | None:
+    """The partition that a key is about as a whole; None for all but `looked_key`."""
+    return int(key.removeprefix(_LOOKED)) if key.startswith(_LOOKED) else None
 
 
 def step_timer(step: str) -> str:
@@ -118,6 +144,27 @@ def emit_key(queue: str, run: str, event_type: str) -> str:
     return f"emit.{queue}.{run}.{event_type}"
 
 
+def emits_pattern(run: str) -> str:
+    """All such keys of a run."""
+    return f"emit.*.{run}.>"
+
+
+def emitted_at(key: str) -> tuple[str, str]:
+    """Queue and event of such a key."""
+    _, queue, _, event = key.split(".", 3)
+    return queue, event
+
+
+def outbox_key(history: str, digest: str) -> str:
+    """Key of an event of a history, by the digest of its id; the pattern of all of them if `*`."""
+    return f"outbox.{history.replace(':', '/')}.{digest}"
+
+
+def outboxed_of(key: str) -> str:
+    """The history of such a key."""
+    return key.split(".")[1].replace("/", ":")
+
+
 def signal_key(run: str, identity: str, name: str) -> str:
     """Key of a signal's record; the pattern of all of that name if the id is `*`."""
     return f"signal.{run}.{identity}.{name}"
@@ -137,7 +184,7 @@ def run_patterns(record: RunRecord) -> tuple[str, ...]:
     run = record.run
     return (
         steps_pattern(run),
-        f"emit.*.{run}.>",
+        emits_pattern(run),
         f"signal.{run}.>",
         f"heard.{run}.>",
         entries_of(record),
@@ -157,7 +204,7 @@ def scheduled_key(workflow: str, schedule: str) -> str:
 
 def looked_key(partition: int) -> str:
     """Key that says which incarnation of the server's all runs of a partition were looked at in."""
-    return f"looked.{partition}"
+    return f"{_LOOKED}{partition}"
 
 
 def debounce_key(key: str) -> str:

@@ -163,10 +163,12 @@ class Alarms:
         elif record is not None and record.status not in TERMINAL:
             get_logger().warning("the retention of a run ended before the run", run=run)
         elif record is None or await self._is_due(record, RETENTION, delivery):
-            if record is not None:  # its parent must not miss it
-                await self._child_steps.ended(record)
-                await self._retention.tell_schedule(record)
-                await self._debouncing.forget(record)
+            if found is not None:  # its parent must not miss it
+                await self._child_steps.ended(found[0])
+                await self._retention.tell_schedule(found[0])
+                await self._debouncing.forget(found[0])
+                if await self._retention.forgets_first(*found):
+                    return
             await remove_run(self._stores, run, record, self._clock)
 
     async def _begin(self, record: RunRecord, revision: int) -> None:

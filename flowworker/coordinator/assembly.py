@@ -83,7 +83,7 @@ def assemble(
     `on_pause` is called when a workflow is to pause, or to go on.
     """
     backend, payloads, settings = stores.backend, stores.payloads, stores.settings
-    retention = Retention(stores)
+    retention = Retention(stores, clock)
     # What definitions say
     values = Values(payloads, 2 * settings.payload_limit)
     evaluation = Evaluation(values)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.records import StepRecord
     from flowworker.ports import StoredEvent
+    from flowworker.stores.outbox import Lost
 
 _REQUESTS = frozenset(
     {
@@ -44,7 +45,8 @@ _REQUESTS = frozenset(
 """Facts that stand in no record before a coordinator has followed them."""
 
 _DECODED = {*_REQUESTS, EventType.WAITING_HUMAN}
-_OF_RUNS = frozenset(EventType) - {EventType.REJECTED}
+_TYPES = frozenset(EventType)
+_OF_RUNS = _TYPES - {EventType.REJECTED}
 
 
 class _Glimpse(Struct):
@@ -115,6 +117,14 @@ class History:
         if event.type in _OF_RUNS:
             self._rank(event.type, event.data)
         self._note(event)
+
+    def lost(self, kept: Iterable[Lost]) -> list[Lost]:
+        """Those that it lacks: the caller publishes them. What they ask for counts as asked."""
+        lost = [one for one in kept if one.id not in self._ids]
+        for one in lost:
+            if one.type in _TYPES:
+                self.add(decode_event(one.data))
+        return lost
 
     def missing(self, events: Iterable[CloudEvent]) -> Iterator[CloudEvent]:
         """Those that have not been published: the caller publishes each when it gets it."""

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["ForgottenOnFailure", "Inflight", "LiveRun", "only_dispatches", "passed_on"]
+__all__ = [
+    "ForgottenOnFailure",
+    "Inflight",
+    "LiveRun",
+    "check_server",
+    "only_dispatches",
+    "passed_on",
+]
 
 import asyncio
 from dataclasses import dataclass, field
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
     from flowworker.core.effects import Effect
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
+    from flowworker.ports import Tail
 
 
 class Inflight:
@@ -53,6 +61,7 @@ class LiveRun:
     Attributes:
         generation: of the partition's view that it belongs to.
         touched: when something last happened to it (monotonic seconds).
+        server: the life of it in which what is known of the run was read (`ports.Tail`).
         checked: how often recovery found it idle since then.
         inflight: step messages of decided events that are being enqueued.
         delayed: dispatches that wait for a short delay. The event that caused one is not
@@ -63,6 +72,7 @@ class LiveRun:
     state: RunState
     generation: int
     touched: float
+    server: str = ""
     checked: int = 0
     inflight: Inflight = field(default_factory=Inflight)
     delayed: set[asyncio.Task[None]] = field(default_factory=set)
@@ -98,6 +108,15 @@ class LiveRun:
             return True  # what it has in flight ends by itself, or is taken over when it goes on
         awaited = state.inflight or state.waiting
         return bool(awaited) and set(queued).issuperset(state.inflight)
+
+
+def check_server(live: LiveRun, tail: Tail | None) -> None:
+    """Raise Unavailable if the server may have lost what was read of the run before a decision.
+
+    What follows from it must not stand in the history before what the history is to have again.
+    """
+    if tail is not None and tail.incarnation() != live.server:
+        raise Unavailable(f"the server was started anew: run {live.state.record.run} is rebuilt")
 
 
 class ForgottenOnFailure:

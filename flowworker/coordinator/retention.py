@@ -6,6 +6,8 @@ __all__ = ["Retention"]
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from flowworker.codec.json import encode
 from flowworker.codec.keys import RETENTION, SCHEDULE_CHANGED, TIMEOUT
 from flowworker.coordinator.results import result_of
@@ -17,9 +19,11 @@ from flowworker.telemetry.log import get_logger
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flowworker.clock import Clock
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
+    from flowworker.ports import StoredEvent
     from flowworker.stores.stores import Stores
 
 _LARGEST_RESULT = 256 * 1024
@@ -29,8 +33,9 @@ _LARGEST_RESULT = 256 * 1024
 class Retention:
     """What is left to do once a run's terminal state is durable."""
 
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Stores, clock: Clock) -> None:
         """Act on what is kept of runs."""
+        self._clock = clock
         self._backend = stores.backend
         self._settings = stores.settings
         self._runs = stores.runs
@@ -86,6 +91,31 @@ class Retention:
             get_logger().warning("retention not restored", run=run, error=str(error))
             return not isinstance(error, Unavailable)
         return True
+
+    async def forgets_first(self, record: RunRecord, revision: int) -> bool:
+        """Whether a run is kept for somewhat longer, since its history may be there again.
+
+        That is where removals of events may be lost: the history goes first, and the rest once it
+        is gone for good. Another run of that id would be taken for the one that has ended.
+        """
+        tail, run = self._backend.tail, record.run
+        if tail is None or not await self._backend.events.history(run):
+            return False
+        # First, so that who has the same alarm does not find the history gone and removes the rest
+        record = replace(record, expires=self._clock.now() + tail.seconds)
+        await self._runs.save(record, revision)
+        await self._backend.timers.set(run, RETENTION, record.expires)
+        await self._backend.events.drop(run)
+        return True
+
+    async def forgets(self, record: RunRecord, published: Sequence[StoredEvent]) -> bool:
+        """Whether a run whose record and history were that may be being removed by now.
+
+        Its history goes first. Where that may be lost otherwise, its record says so before.
+        """
+        if self._backend.tail is not None:
+            return record.expires > 0.0
+        return not (published and await self._backend.events.history(record.run))
 
     async def due(self, record: RunRecord, timer: str) -> float | None:
         """When a run's timer is to go off, epoch seconds; None if there should be none."""

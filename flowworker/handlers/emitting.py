@@ -4,6 +4,9 @@ Safety: an event has a subject of its own in the run's history, which stores one
 a second one comes. The record that is written last spares later attempts a second publication.
 Liveness: after a crash before that record the next attempt publishes again, under the same id. The
 history has the event once; subscribers may get it twice after such a crash, with the same id.
+Where the stream of events may lose what it has acknowledged (`ports.Tail`), the record has the
+event as well, and a coordinator publishes it again. Both are stored in one life of the server, or
+again: else that coordinator may have looked in between.
 
 What is secret of the run is hidden: who hears of events need not have a right to it.
 """
@@ -19,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from flowworker.codec.handler_events import emitted_by_handler, emitted_in
+from flowworker.codec.handler_events import EmitMark, emitted_by_handler, emitted_in
 from flowworker.codec.json import encode
 from flowworker.codec.keys import emit_key
 from flowworker.codec.models import as_json
@@ -63,6 +66,7 @@ class Emitter:
         self._events = backend.events
         self._notifier = backend.notifier
         self._limit = backend.max_body
+        self._tail = backend.tail
         self._clock = clock
         self._retry_for = retry_for
         self._tracing = tracing
@@ -110,9 +114,18 @@ class Emitter:
             self._clock.now(),
         )
         with self._tracing.emitting(event_type, event.id, trace) as headers:
-            await self._publish(run, queue, subject, emitted_in(event, headers), headers)
+            event = emitted_in(event, headers)
+            server = self._server()
+            await self._publish(run, queue, subject, event, headers)
+        kept = msgspec.UNSET if self._tail is None else msgspec.Raw(encode(event))
         with suppress(Conflict):  # another attempt was as fast
-            await self._retried(self._records.write, record, encode({"v": 1, "id": event.id}), 0)
+            await self._retried(self._records.write, record, encode(EmitMark(1, event.id, kept)), 0)
+        while server != (server := self._server()):
+            await self._publish(run, queue, subject, event, headers)
+
+    def _server(self) -> str:
+        """Which life of it this is; empty where that makes no difference."""
+        return "" if self._tail is None else self._tail.incarnation()
 
     async def _publish(
         self, run: str, queue: str, subject: str, event: EmittedEvent, trace: Mapping[str, str]

@@ -27,7 +27,7 @@ from flowworker.jetstream.names import Names
 from flowworker.jetstream.notifier import CoreNotifier
 from flowworker.jetstream.presences import BucketPresences
 from flowworker.jetstream.records import BucketRecords
-from flowworker.jetstream.run_records import run_records
+from flowworker.jetstream.run_records import changed_since, run_records
 from flowworker.jetstream.steps import StreamStepQueue
 from flowworker.jetstream.timers import StreamTimers
 from flowworker.jetstream.topology.caretaker import Caretaker
@@ -128,7 +128,10 @@ async def _assemble(
     notifier = CoreNotifier(connection)
     announcements = Announcements(notifier, names)
     leases = BucketLeases(publisher, api, names.locks, records(names.locks), clock, announcements)
-    events = StreamEventLog(connection, publisher, api, consumers, names, settings, partitions)
+    behind = topology.durability == "power"
+    events = StreamEventLog(
+        connection, publisher, api, consumers, names, settings, partitions, behind=behind
+    )
     return Backend(
         namespace=names.namespace,
         runs=runs,
@@ -154,8 +157,12 @@ async def _assemble(
         on_incident=connection.on_incident,
         meter=StreamMeter(api, names, runs),
         tail=(
-            Tail(UNFLUSHED, lambda: connection.client.server_id)
-            if topology.durability == "power"
+            Tail(
+                UNFLUSHED,
+                lambda: connection.client.server_id,
+                partial(changed_since, publisher, api, names),
+            )
+            if behind
             else None
         ),
         shards=len(names.shards),

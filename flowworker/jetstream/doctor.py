@@ -151,7 +151,8 @@ class _Examination:
         names = self._names
         in_memory = self._options.storage == "memory"
         word = self._topology.durability
-        behind = {shard.steps for shard in names.shards} if word == "power" else set()
+        behind = {name for one in names.shards for name in (one.steps, one.events)}
+        behind = behind if word == "power" else set()
         yield findings.durability(found_streams, word, behind, in_memory=in_memory)
         yield findings.agreed(partial(self._compare, self._topology.agreed))
         yield await self._clocks()

@@ -42,8 +42,15 @@ class StreamEventLog:
         names: Names,
         settings: Settings,
         partitions: int,
+        *,
+        behind: bool = False,
     ) -> None:
-        """Keep everything in the streams of events."""
+        """Keep everything in the streams of events.
+
+        If these are written `behind`, what a coordinator publishes is not sent again by itself:
+        after a start of the server, which may have lost what led to it, it is decided anew.
+        """
+        self._behind = behind
         self._connection = connection
         self._publisher = publisher
         self._api = api
@@ -76,7 +83,8 @@ class StreamEventLog:
         else:
             block = identified(event_id)
         try:
-            await self._publisher.publish(subject, data, block)
+            same_server = self._behind and sender == COORDINATOR
+            await self._publisher.publish(subject, data, block, same_server=same_server)
         except Conflict:
             if not once:
                 raise

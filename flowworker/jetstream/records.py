@@ -81,6 +81,19 @@ class BucketRecords:
         cut = len(self._bucket.prefix)
         return found and {subject[cut:]: each for subject, each in found.items()}
 
+    async def changed(self, pattern: str, revision: int) -> list[str]:
+        """Keys that match and were written at that revision of the bucket, or later.
+
+        One request for each, from the revision on: what is older is not looked at.
+        """
+        found, cut = [], len(self._bucket.prefix)
+        query = {"seq": max(revision, 1), "next_by_subj": self._bucket.filter(pattern)}
+        while (message := await self._api.message(self._bucket.stream, query)) is not None:
+            if not is_marker(message):
+                found.append(message.subject[cut:])
+            query["seq"] = message.seq + 1
+        return found
+
     async def purge(self, pattern: str, through: int = 0) -> None:
         """Remove all matching keys and every trace of them."""
         before = through + 1 if through else 0

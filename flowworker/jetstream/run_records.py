@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["ShardedRecords", "run_records"]
+__all__ = ["ShardedRecords", "changed_since", "run_records"]
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from flowworker.codec.keys import ANY_RUN, run_in
+from flowworker.codec.keys import ANY_RUN, partition_in, run_in
 from flowworker.jetstream.records import BucketRecords
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.client.publisher import Publisher
     from flowworker.jetstream.names import Names
-    from flowworker.jetstream.shards import Spread
+    from flowworker.jetstream.shards import Shard, Spread
     from flowworker.ports import Records
 
 
@@ -26,8 +26,25 @@ def run_records(publisher: Publisher, api: Api, names: Names) -> Records:
     return buckets[0] if len(buckets) == 1 else ShardedRecords(buckets, names.spread)
 
 
+async def changed_since(
+    publisher: Publisher, api: Api, names: Names, pattern: str, since: Mapping[int, int]
+) -> list[str]:
+    """Keys that match and were written at the revision given for their partition, or later.
+
+    Those of other partitions may be among them: each shard is asked from its least revision on.
+    """
+    least: dict[Shard, int] = {}
+    for partition, revision in since.items():
+        shard = names.shard(partition)
+        least[shard] = min(revision, least.get(shard, revision))
+    found: list[str] = []
+    for shard, revision in least.items():
+        found += await BucketRecords(publisher, api, shard.runs).changed(pattern, revision)
+    return found
+
+
 class ShardedRecords:
-    """Implements `ports.Records`: what is of a run in the shard that has it, the rest in the first.
+    """Implements `ports.Records`: what is of a run, or of a partition, in its shard, else the first.
 
     A pattern that may be about any run is one to all of them.
     """
@@ -78,6 +95,8 @@ class ShardedRecords:
         return [self._shards[number] for number in self._numbers(pattern)]
 
     def _numbers(self, pattern: str) -> Sequence[int]:
+        if (partition := partition_in(pattern)) is not None:
+            return (partition % len(self._shards),)
         run = run_in(pattern)
         if run == ANY_RUN:
             return range(len(self._shards))

@@ -9,7 +9,7 @@ from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from flowworker.ports.deliveries import Delivery
     from flowworker.ports.messages import (
@@ -62,7 +62,7 @@ class HeartbeatLink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """What a server acknowledges before it is flushed: step messages and timers of late.
+    """What a server acknowledges before it is flushed: step messages, timers and events of late.
 
     It is lost with the server's machine, or a part of it, and made again from records. What was
     removed of late may be there again.
@@ -71,10 +71,13 @@ class Tail:
         seconds: what is older is no part of it.
         incarnation: of the server: another one after each of its starts, before which a tail may
             have been lost.
+        changed: keys of runs' records that match a pattern and were written at a revision that is
+            given for their partition, or later; those of other partitions may be among them.
     """
 
     seconds: float
     incarnation: Callable[[], str]
+    changed: Callable[[str, Mapping[int, int]], Awaitable[list[str]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@
     timers          of start and timeout; that of its retention is what the removal follows from
     payloads        its input, outputs, links of outputs, and what was uploaded for it
     history         its events
-    records         of its steps, of what it emitted, its signals and index entries; its own last
+    records         of its steps, of what it emitted, its signals and index entries, and what an
+                    outbox has of it; its own last
 
 A removal that was cut short is repeated, by the retention's timer or by a process that finds the
 run expired, because the run's own record is still there.
@@ -21,7 +22,7 @@ __all__ = ["remove_run"]
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flowworker.codec.keys import START, TIMEOUT
+from flowworker.codec.keys import START, TIMEOUT, outbox_key
 from flowworker.codec.subjects import CommandKind
 from flowworker.core.ids import run_id_of_sequence, sequence_of
 from flowworker.errors import Unavailable
@@ -53,6 +54,8 @@ async def remove_run(stores: Stores, run: str, record: RunRecord | None, clock: 
         partial(stores.payloads.purge, run),
         partial(backend.events.drop, run),
     ]
+    if backend.tail is not None:
+        removals.append(partial(backend.runs.purge, outbox_key(run, "*")))
     if record is not None:
         removals.append(partial(stores.runs.purge, record))
     for removal in removals:

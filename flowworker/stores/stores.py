@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Stores", "stores_of"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flowworker.agreement import joined, seals
@@ -14,6 +14,7 @@ from flowworker.settings import Settings
 from flowworker.stores.debounces import DebounceStore
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.limits import LimitStore
+from flowworker.stores.outbox import Outbox, OutboxLog
 from flowworker.stores.pauses import PauseStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
@@ -47,6 +48,7 @@ class Stores:
     pauses: PauseStore
     limits: LimitStore
     debounces: DebounceStore
+    outbox: Outbox
 
     async def plan(self, record: RunRecord) -> Plan | None:
         """What the run is pinned to; None if nothing, or if it cannot be read."""
@@ -61,6 +63,9 @@ class Stores:
 def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
     """Build the stores of a backend.
 
+    Where its events may be lost, what these stores have as its event log keeps what nothing else
+    tells of.
+
     Raises:
         InvalidInput: payloads are to be sealed, and the keys cannot be used.
     """
@@ -72,6 +77,8 @@ def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
         expected=seals(backend.agreed),
     )
     payloads = PayloadStore(backend.payloads, settings, sealing)
+    if backend.tail is not None:
+        backend = replace(backend, events=OutboxLog(backend, backend.tail))
     return Stores(
         backend,
         settings,
@@ -84,4 +91,5 @@ def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
         PauseStore(backend.runs),
         LimitStore(backend.runs),
         DebounceStore(backend.runs),
+        Outbox(backend.runs, backend.tail),
     )

@@ -23,13 +23,19 @@ from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.chaos
 
-BEHIND = ("FAULTS_STEPS",)
+BEHIND = ("FAULTS_STEPS", "FAULTS_EVENTS")
 
 ASKS = """
 name: asks
 timeout: {timeout}
 steps:
   - {{id: ask, uses: needs.permission, escalation: {{strategy: wait_human}}}}
+"""
+
+EMITS = """
+name: emits
+steps:
+  - {id: pack, uses: emits}
 """
 
 PATIENT = "5"
@@ -77,6 +83,7 @@ async def test_what_a_power_failure_takes_is_made_again(open_fleet, tmp_path, pa
             # Given a fleet at work, of which something was flushed
             begin(fleet)
             await fleet.client.register(parse(ASKS.format(timeout="15s")))
+            await fleet.client.register(parse(EMITS))
             before = await hold(fleet, "held-before")
             load = asyncio.create_task(start_many(fleet, 60, 0.05))
             await fleet.until(lambda: fleet.count("r-10")["top"])
@@ -96,6 +103,18 @@ async def test_what_a_power_failure_takes_is_made_again(open_fleet, tmp_path, pa
             ended = await fleet.client.start("chain", run_id="ended")
             await all_complete(fleet, [ended])
 
+            # Nor what came from outside, and how runs ended that nobody looks after any more
+            cancelled = await fleet.client.start("asks", run_id="cancelled")
+            await fleet.until(lambda: fleet.shows(cancelled, "ask", "WAITING_HUMAN"))
+            await fleet.client.cancel(cancelled, reason="enough")
+            assert (await fleet.client.result(cancelled, WAIT_LIMIT)).status == "CANCELLED"
+            emitted = await fleet.client.start("emits", run_id="emitted")
+            await all_complete(fleet, [emitted])
+            await raw.client.publish("faults.start.unknown", headers={"Nats-Msg-Id": "refused"})
+            await fleet.until(lambda: _published(raw, "refused"))
+            over = {run: await _published(raw, run) for run in (ended, cancelled, emitted)}
+            over["refused"] = await _published(raw, "refused")
+
             # When the power fails
             if everybody:
                 for process in fleet.processes:
@@ -106,14 +125,21 @@ async def test_what_a_power_failure_takes_is_made_again(open_fleet, tmp_path, pa
             release(fleet, [*before, *held])
 
             # Then every run goes on, and ends as it would have
-            await all_complete(fleet, [*await load, *before, *held, late])
+            await all_complete(fleet, [*await load, *before, *held, late], lost=True)
             assert (await fleet.client.result(begins, WAIT_LIMIT)).status == "COMPLETED"
             assert (await fleet.client.result(limited, WAIT_LIMIT)).status == "FAILED"
             await fleet.client.signal(naps, "paid", {"order": 1})
             await fleet.client.signal(naps, "sent")
-            await all_complete(fleet, [naps])
+            await all_complete(fleet, [naps], lost=True)
             for timer in ("hourly.schedule-next", f"{ended}.retention"):
                 await fleet.until(lambda timer=timer: _is_set(raw, timer))
+
+            # And what is over has its history, but for what its records do not tell any more
+            over[cancelled].remove("workflow.waiting_human")
+            for run, history in over.items():
+                await fleet.until(lambda run=run, all_=history: _has(raw, run, all_))
+            assert "cancel_requested" in " ".join(over[cancelled])
+            assert "emit.parcel.packed" in " ".join(over[emitted])
 
 
 def begin(fleet: Fleet) -> None:
@@ -124,3 +150,13 @@ def begin(fleet: Fleet) -> None:
 
 async def _is_set(raw: Raw, timer: str) -> bool:
     return f"faults.timer.at.run.{timer}" in await raw.subjects("FAULTS_STEPS")
+
+
+async def _published(raw: Raw, run: str) -> set[str]:
+    """Types of what the stream has of a run, of all senders."""
+    found = await raw.subjects("FAULTS_EVENTS", f"faults.event.*.{run}.>")
+    return {subject.split(".", 5)[5] for subject in found}
+
+
+async def _has(raw: Raw, run: str, history: set[str]) -> bool:
+    return history <= await _published(raw, run)

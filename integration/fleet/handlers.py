@@ -54,6 +54,13 @@ async def talks(ctx: StepContext) -> dict:
     return {}
 
 
+@app.step("emits")
+async def emits(ctx: StepContext) -> dict:
+    note(ctx, "run")
+    await ctx.emit("parcel.packed", {"by": ctx.step_id})
+    return {}
+
+
 @app.step("flaky")
 async def flaky(ctx: StepContext) -> dict:
     """Fails as often as the run's input says."""

@@ -124,7 +124,7 @@ async def test_more_consumers_than_an_answer_has_are_all_counted(backend, meter)
     assert len(await meter.lanes()) == 3 * 90
 
 
-async def test_what_is_in_several_shards_is_told_together(open_jetstream, namespace):
+async def test_what_is_in_several_shards_is_one_level(open_jetstream, namespace):
     backend = await open_jetstream(topology=TopologyOptions(storage="memory", shards=3))
     assert await backend.meter.lanes() == {}
     before = time.time() - 1.0

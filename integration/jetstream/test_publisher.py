@@ -117,12 +117,13 @@ async def test_a_lost_acknowledgement_is_repeated_and_deduplicated(proxy, proxie
     assert await stored(api, names.commands) == 1
 
 
-async def test_what_cannot_be_repeated_is_not(proxy, proxied, api, names):
+@pytest.mark.parametrize("said", [{"repeatable": False}, {"same_server": True}])
+async def test_what_cannot_be_repeated_is_not(proxy, proxied, api, names, said):
     publisher = Publisher(proxied)
     proxy.deaf = True
 
     publishing = asyncio.ensure_future(
-        publisher.publish(f"{names.namespace}.start.w", b"{}", repeatable=False)
+        publisher.publish(f"{names.namespace}.start.w", b"{}", **said)
     )
     await eventually(lambda: stored(api, names.commands))
     proxy.deaf = False

@@ -106,3 +106,17 @@ async def test_buckets_are_apart(publisher, api, names, runs):
     await runs.put("run.a", b"1")
 
     assert await payloads.read("run.a") is None
+
+
+async def test_what_has_changed_since_a_revision(runs):
+    await runs.put("index.FAILED.w.a", b"")
+    since = await runs.put("index.FAILED.w.b", b"")
+    await runs.put("index.FAILED.w.c", b"")
+    await runs.put("index.RUNNING.w.d", b"")
+    await runs.purge("index.FAILED.w.c")
+    await runs.put("index.FAILED.w.e", b"")
+
+    found = ["index.FAILED.w.b", "index.FAILED.w.e"]
+    assert await runs.changed("index.FAILED.>", since) == found
+    assert await runs.changed("index.FAILED.>", 0) == ["index.FAILED.w.a", *found]
+    assert await runs.changed("index.FAILED.>", since + 99) == []

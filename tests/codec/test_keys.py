@@ -24,11 +24,20 @@ from flowworker.core.status import RunStatus
         (keys.waiting_key("run.0f", "5-1", "r", ""), "waiting.run.0f.5-1.r"),
         (keys.scheduled_key("orders.ship", "nightly"), "scheduled.orders.ship.nightly"),
         (keys.looked_key(3), "looked.3"),
+        (keys.outbox_key("r1", "0f"), "outbox.r1.0f"),
+        (keys.outbox_key("schedule:nightly", "*"), "outbox.schedule/nightly.*"),
+        (keys.emits_pattern("r1"), "emit.*.r1.>"),
         (keys.steps_pattern("r1"), "step.*.r1.>"),
     ],
 )
 def test_keys(key, expected):
     assert key == expected
+
+
+def test_what_keys_of_events_say():
+    assert keys.emitted_at(keys.emit_key("gpu", "r1", "order.paid")) == ("gpu", "order.paid")
+    for history in ("r1", "schedule:nightly"):
+        assert keys.outboxed_of(keys.outbox_key(history, "0f")) == history
 
 
 @pytest.mark.parametrize("name", ["timeout", "retention", "start", "steps"])
@@ -67,6 +76,9 @@ def test_a_run_is_removed_last_of_all_that_belongs_to_it():
         ("run.*", keys.ANY_RUN),
         ("step.>", keys.ANY_RUN),
         (">", keys.ANY_RUN),
+        (keys.outbox_key("r1", "0f"), "r1"),
+        (keys.outbox_key("schedule:nightly", "*"), "schedule:nightly"),
+        ("outbox.>", keys.ANY_RUN),
         (keys.schedule_key("nightly"), ""),
         (keys.limit_key(">"), ""),
         (keys.waiting_key("named.api", "5-1", "r", "s"), ""),
@@ -76,3 +88,8 @@ def test_a_run_is_removed_last_of_all_that_belongs_to_it():
 )
 def test_the_run_that_a_key_is_of(pattern, run):
     assert keys.run_in(pattern) == run
+
+
+def test_the_partition_that_a_key_is_about():
+    assert keys.partition_in(keys.looked_key(12)) == 12
+    assert keys.partition_in(keys.run_key("looked")) is None

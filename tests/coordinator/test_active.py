@@ -12,6 +12,7 @@ from flowworker.codec.cloudevents import EventData, cloud_event, run_started_eve
 from flowworker.codec.senders import Published
 from flowworker.coordinator.driving.active import ActiveRuns
 from flowworker.coordinator.live import LiveRun
+from flowworker.core.attempt import Attempt
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import CancelRequested, RunStarted
 from flowworker.core.ids import COORDINATOR
@@ -19,7 +20,7 @@ from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord, Stop, StopReason
 from flowworker.core.state import initial
-from flowworker.core.status import RunStatus
+from flowworker.core.status import Kind, RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import Conflict, Unavailable
 from flowworker.stores.runs import RunStore
@@ -31,6 +32,7 @@ from tests.support.backends import memory
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
 RUN = "r1"
+FIRST = Attempt(Kind.RUN, 1, 1)
 
 
 class Hands:
@@ -44,7 +46,7 @@ class Hands:
         if self.error is not None:
             raise self.error
 
-    async def restore(self, live, commands, steps, history):
+    async def restore(self, live, commands, steps, history, lost):
         self.restored += 1
         await self.perform(live, commands)
 

@@ -15,6 +15,7 @@ from flowworker.stores.stores import stores_of
 from flowworker.testing import ManualClock
 from tests.coordinator.rerunning import FLOW, SETTINGS
 from tests.coordinator.support import parts_of
+from tests.support.tails import Unflushed
 from tests.support.waiting import WAIT_LIMIT, eventually
 
 
@@ -215,3 +216,30 @@ async def test_what_goes_while_it_is_read_is_not_taken_for_all_there_was(
 
     with pytest.raises(InvalidInput, match="run r1 is about to be removed"):
         await reruns._past("r1")
+
+
+@pytest.mark.parametrize("goes", [False, True])
+async def test_a_history_that_the_server_has_lost_is_not_taken_for_one_that_is_removed(
+    backend, flow, coordinator, goes
+):
+    # Given a run that is to be removed soon, on a server that has lost its history
+    await flow.fails()
+    stores = stores_of(Unflushed(backend).backend, SETTINGS)
+    found = await stores.runs.load("r1")
+    assert found is not None
+    due = found[0].finished_at + SETTINGS.retention
+    parts = parts_of(stores, ManualClock(due - 1.0))
+    if goes:
+        assert await parts.retention.forgets_first(*found)
+        parts = parts_of(stores, ManualClock(due + 59.0))
+    await backend.events.drop("r1")
+
+    asked = parts.intake._reruns._past("r1")
+
+    if goes:
+        with pytest.raises(InvalidInput, match="run r1 is about to be removed"):
+            await asked
+    else:
+        past = await asked
+        assert past is not None
+        assert {*past.steps} == {"a", "b", "c"}

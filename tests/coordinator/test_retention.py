@@ -18,11 +18,13 @@ from flowworker.core.state import initial
 from flowworker.core.status import Priority, RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import InvalidInput, Unavailable
-from flowworker.ports import StepAddress, Tail
+from flowworker.ports import StepAddress
 from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
+from flowworker.testing import ManualClock
 from tests.support.faults import Flaky
+from tests.support.tails import Unflushed
 
 RUN = "r1"
 FLOW = Workflow("one", (Step("a", "any"),), timeout=600.0, retention=1000.0)
@@ -64,7 +66,7 @@ def scene(backend):
     records, notifier = Flaky(backend.runs), Flaky(backend.notifier)
     timers = Flaky(backend.timers)
     retention = Retention(
-        stores_of(replace(backend, runs=records, notifier=notifier, timers=timers))
+        stores_of(replace(backend, runs=records, notifier=notifier, timers=timers)), ManualClock()
     )
     return Scene(retention, RunStore(backend.runs), records, notifier, timers, backend)
 
@@ -171,8 +173,8 @@ async def test_a_run_that_cannot_be_read_keeps_no_other_without_its_timer(scene,
 
 async def test_where_the_power_may_fail_a_run_is_kept_until_its_messages_are_flushed(backend):
     # Else a step message whose removal was lost would find no record that refuses it
-    backend = replace(backend, timers=Flaky(backend.timers), tail=Tail(300.0, lambda: "s"))
-    retention = Retention(stores_of(backend))
+    backend = Unflushed(replace(backend, timers=Flaky(backend.timers)), 300.0).backend
+    retention = Retention(stores_of(backend), ManualClock())
     brief, long = (plan_of(with_fields(FLOW, retention=kept)) for kept in (1.0, 1000.0))
 
     for plan in (brief, long):
@@ -180,3 +182,31 @@ async def test_where_the_power_may_fail_a_run_is_kept_until_its_messages_are_flu
 
     timers: Any = backend.timers
     assert [at for name, (*_, at) in timers.calls if name == "set"] == [500.0, 1200.0]
+
+
+async def test_where_removals_may_be_lost_a_history_is_removed_first_and_the_rest_later(backend):
+    # Else another run of that id would find the history of the one before
+    clock = ManualClock()
+    backend = Unflushed(replace(backend, timers=Flaky(backend.timers)), 300.0).backend
+    stores = stores_of(backend)
+    retention, until = Retention(stores, clock), clock.now() + 300.0
+    revision = await stores.runs.save(ENDED, 0)
+    await backend.events.publish(RUN, "workflow.started", b"{}", "e1")
+
+    assert await retention.forgets_first(ENDED, revision)
+
+    assert await backend.events.history(RUN) == []
+    assert backend.timers.calls[-1] == ("set", (RUN, RETENTION, until))
+    found = await stores.runs.load(RUN)
+    assert found is not None
+    record, revision = found
+    assert await retention.due(record, RETENTION) == until  # for who has the former alarm, too
+    assert not await retention.forgets_first(record, revision)
+
+
+async def test_elsewhere_a_run_is_removed_at_once(backend):
+    stores = stores_of(backend)
+    revision = await stores.runs.save(ENDED, 0)
+    await backend.events.publish(RUN, "workflow.started", b"{}", "e1")
+
+    assert not await Retention(stores, ManualClock()).forgets_first(ENDED, revision)

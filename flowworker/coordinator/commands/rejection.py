@@ -26,11 +26,12 @@ from flowworker.core.ids import (
     run_id_of_sequence,
 )
 from flowworker.errors import RunRefused
+from flowworker.ports import StoredEvent
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.ports import Delivery, EventLog
+    from flowworker.ports import Delivery
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
 
@@ -64,25 +65,28 @@ def may_reply_to(subject: str, prefixes: tuple[str, ...]) -> bool:
     return subject.startswith(prefixes) and SUBJECT.fullmatch(subject) is not None
 
 
-async def refused_before(events: EventLog, run: str, delivery: Delivery) -> Rejected | None:
+async def refused_before(stores: Stores, run: str, delivery: Delivery) -> Rejected | None:
     """How a start message was rejected for want of a place, by whichever process had it, if so."""
-    before = await _rejected_before(events, run, run, delivery)
+    before = await _rejected_before(stores, run, run, delivery)
     return before if before is not None and before.error_type == RunRefused.__name__ else None
 
 
-async def rejected_beside(events: EventLog, run: str, delivery: Delivery) -> Rejected | None:
+async def rejected_beside(stores: Stores, run: str, delivery: Delivery) -> Rejected | None:
     """How it was rejected since another start had its id, by whichever process had it, if so."""
-    before = await _rejected_before(events, run_id_of_sequence(delivery.sequence), run, delivery)
+    before = await _rejected_before(stores, run_id_of_sequence(delivery.sequence), run, delivery)
     if before is not None:
         before.beside = True
     return before
 
 
 async def _rejected_before(
-    events: EventLog, of: str, run: str, delivery: Delivery
+    stores: Stores, of: str, run: str, delivery: Delivery
 ) -> Rejected | None:
     wanted = event_id(run, EventType.REJECTED, str(delivery.sequence))
-    for one in await events.history(of):
+    published = await stores.backend.events.history(of)
+    kept = await stores.outbox.kept(of, published)
+    published += [StoredEvent(COORDINATOR, one.type, one.data) for one in kept]
+    for one in published:
         if one.type == EventType.REJECTED and one.sender == COORDINATOR:
             found = decode_event(one.data)
             if found.id == wanted:

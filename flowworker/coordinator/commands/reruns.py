@@ -234,8 +234,8 @@ class Reruns:
             raise Unavailable(f"what was read of run {of} is stale")
         due = await self._retention.due(past.record, RETENTION)
         is_near = due is not None and self._clock.now() > due - _NEAR
-        # Its history goes first, so that what was read may lack what is removed already
-        if is_near and not (published and await self._backend.events.history(of)):
+        # What was read may lack what is removed already
+        if is_near and await self._retention.forgets(past.record, published):
             raise InvalidInput(f"run {of} is about to be removed")
         return past
 

@@ -160,7 +160,7 @@ class Starts:
         """
         why: TurnedAway | None = None
         if revision and record.is_asking and may_refuse(record.admission):
-            before = await refused_before(self._backend.events, record.run, delivery)
+            before = await refused_before(self._stores, record.run, delivery)
             if before is not None:
                 why = TurnedAway(str(before), Strategy.SKIP, before.retry_at)
         if why is None:
@@ -195,7 +195,7 @@ class Starts:
         Who was held up may have it long after another one has acknowledged it.
         """
         if is_late(delivery, self._clock.now()) and await self._runs.load(run) is None:
-            before = await refused_before(self._backend.events, run, delivery)
+            before = await refused_before(self._stores, run, delivery)
             if before is not None:
                 await forget_input(self._payloads, run, input_name(_origin(delivery)))
                 raise before
@@ -203,7 +203,7 @@ class Starts:
     async def _say_beside_again(self, run: str, delivery: Delivery) -> None:
         """Raise Rejected if this message was, when another start had its id that is refused now."""
         if is_late(delivery, self._clock.now()):
-            before = await rejected_beside(self._backend.events, run, delivery)
+            before = await rejected_beside(self._stores, run, delivery)
             if before is not None:
                 raise before
 

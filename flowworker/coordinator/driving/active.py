@@ -5,7 +5,8 @@ whose effects were not all performed, for whatever reason, is forgotten, since w
 says that they were.
 
 A view of a partition is right as long as this coordinator alone gets its events. Each view has a
-number, its generation: a run that is held from an earlier one is rebuilt before it is followed.
+number, its generation: a run that is held from an earlier one is rebuilt before it is followed. So
+are all after a start of the server, where that may have lost events (`ports.Tail`).
 
 Decisions about a run are made one after the other. A question is answered, and decided upon, before
 the next fact is followed. Effects overlap if they are nothing but step messages: the order in which
@@ -27,17 +28,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import begun_run
+from flowworker.coordinator.driving.newness import Newness
 from flowworker.coordinator.driving.settled import Settled
 from flowworker.coordinator.history import History
-from flowworker.coordinator.live import (
-    ForgottenOnFailure,
-    LiveRun,
-    only_dispatches,
-    passed_on,
-)
+from flowworker.coordinator.live import ForgottenOnFailure, LiveRun, only_dispatches, passed_on
 from flowworker.coordinator.steps.answers import questions
 from flowworker.core.decide import decide
-from flowworker.core.event_types import EventType
 from flowworker.core.facts import Signalled
 from flowworker.core.rebuild import rebuild
 from flowworker.core.staleness import may_be_unseen
@@ -73,6 +69,7 @@ class ActiveRuns:
 
     Attributes:
         generation: of the partition's view; raised when others may have seen events.
+        newness: which starts are believed.
     """
 
     def __init__(
@@ -86,8 +83,11 @@ class ActiveRuns:
     ) -> None:
         """Hold no more than `most` says, but forget none that `is_busy`."""
         self.generation = 0
+        self.newness = Newness(stores.backend.tail)
+        self._loses = stores.backend.tail is not None
         self._runs = stores.runs
         self._events = stores.backend.events
+        self._outbox = stores.outbox
         self._definitions = stores.definitions
         self._performer = shared.performer
         self._answers = shared.answers
@@ -135,18 +135,20 @@ class ActiveRuns:
         Raises:
             Conflict, Unavailable: as `rebuild`.
         """
+        if self._loses:
+            self.generation += self.newness.is_lost()
         live = self._held.get(run)
         if live is not None and live.generation == self.generation:
             return live
         if live is None and self._settled.covers(run, self.generation, cause):
             return None
         event = cause.event
-        is_start = event.type is EventType.STARTED and event.data.revision > 0
-        if live is None and is_start and not redelivered:
-            record = begun_run(event)
+        if live is None and self.newness.is_new(event, redelivered=redelivered):
+            record, server = begun_run(event), self.newness.incarnation
             if not self._holding.owes(record):
                 plan = await self._definitions.by_hash(record.definition)
-                return self._hold(plan, initial(plan, record, event.data.revision), generation)
+                state = initial(plan, record, event.data.revision)
+                return self._hold(plan, state, generation, server)
         return await self.rebuild(run, cause=cause)
 
     async def rebuild(
@@ -174,14 +176,16 @@ class ActiveRuns:
         self, run: str, generation: int, cause: Published | None, *, abandoned: bool
     ) -> LiveRun | None:
         # The history first, so that the records must know all of it.
+        server = self.newness.incarnation
         published = await self._events.history(run)
+        kept = await self._outbox.kept(run, published)
         found = await self._runs.load(run)
         plan = None
         if found is not None and found[0].definition:  # else a checkpoint that was not resumed
             plan = await self._definitions.by_hash(found[0].definition)
         steps = {} if found is None else await self._runs.load_steps(run, plan)
-        origin = "" if found is None else found[0].origin
-        history = History(run, plan, published, origin)
+        history = History(run, plan, published, "" if found is None else found[0].origin)
+        lost = history.lost(kept)  # also what causes this, if it came before the server's start
         if cause is not None and cause.event.id not in history:
             history.add(cause.event, cause.sender)
         unbegun = found is not None and not found[0].has_begun
@@ -200,10 +204,10 @@ class ActiveRuns:
         state, effects = rebuild(
             plan, record, revision, steps, now, abandoned=abandoned, requests=requests
         )
-        live = self._hold(plan, state, generation)
+        live = self._hold(plan, state, generation, server)
         self._metrics.recoveries.inc()
         with ForgottenOnFailure(live, self.forget):
-            await self._performer.restore(live, effects, steps, history)
+            await self._performer.restore(live, effects, steps, history, lost)
             await self._answer(live, effects, partial(self._restore_more, history))
             # Last: recovery does not find an ended run once it is not listed as unfinished
             await self._runs.relist(live.state.record)
@@ -277,8 +281,8 @@ class ActiveRuns:
         for task in live.delayed:
             task.cancel()
 
-    def _hold(self, plan: Plan, state: RunState, generation: int) -> LiveRun:
-        live = LiveRun(plan, state, generation, self._clock.monotonic())
+    def _hold(self, plan: Plan, state: RunState, generation: int, server: str) -> LiveRun:
+        live = LiveRun(plan, state, generation, self._clock.monotonic(), server)
         self._held[state.record.run] = live
         surplus = len(self._held) - self._most()
         if surplus > 0:

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.codec.cloudevents import attempt_events, emitted, run_started_event
+from flowworker.codec.cloudevents import emitted, recorded_events
 from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.keys import START, TIMEOUT
+from flowworker.coordinator.live import check_server
 from flowworker.core.effects import (
     Answer,
     Conclude,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from flowworker.coordinator.steps.waits import Waits
     from flowworker.core.effects import Effect
     from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.stores.outbox import Lost
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
 
@@ -84,6 +86,7 @@ class Performer:
         """Perform by means of these."""
         self._namespace = stores.backend.namespace
         self._events = stores.backend.events
+        self._tail = stores.backend.tail
         self._timers = stores.backend.timers
         self._runs = stores.runs
         self._dispatcher = dispatcher
@@ -129,6 +132,7 @@ class Performer:
         effects: Sequence[Effect],
         steps: Mapping[str, tuple[StepRecord, int]],
         history: History,
+        lost: Iterable[Lost] = (),
     ) -> None:
         """Perform what was decided from records, unless that was done before.
 
@@ -142,11 +146,15 @@ class Performer:
                 died between a record and its event, so these events are published first: what
                 follows from them must not stand in the history before them.
             history: of the run, read before the records.
+            lost: what came from outside, to be published again before what follows from it.
 
         Raises:
             Conflict: another coordinator changed the run meanwhile.
         """
-        await self._publish(history.missing(self._recorded(live, steps)))
+        recorded = recorded_events(self._namespace, live.state.record, steps.values())
+        await self._publish(live, history.missing(recorded))
+        for one in lost:
+            await one.publish(self._events)
         moved_from = await self._save(live, effects)
         events = history.missing(await self._emitted(live, effects))
         await self._publish_and_list(live, events, moved_from)
@@ -161,16 +169,6 @@ class Performer:
         live.state = replace(live.state, revision=revision)
         return effects[0].moved_from
 
-    def _recorded(
-        self, live: LiveRun, steps: Mapping[str, tuple[StepRecord, int]]
-    ) -> Iterator[CloudEvent]:
-        """The run's start, and what the records of its steps say, in its order."""
-        run = live.state.record
-        if not run.is_early:  # else it was stopped before it began
-            yield run_started_event(self._namespace, run)
-        for step, revision in sorted(steps.values(), key=lambda found: found[1]):
-            yield from attempt_events(self._namespace, run.workflow, run.version, step, revision)
-
     async def _emitted(self, live: LiveRun, effects: Sequence[Effect]) -> list[CloudEvent]:
         emits = [effect for effect in effects if isinstance(effect, Emit)]
         if not emits:
@@ -182,9 +180,10 @@ class Performer:
                 emits[place] = replace(emit, reason=asked)
         return [emitted(self._namespace, state.record, emit, state.revision, now) for emit in emits]
 
-    async def _publish(self, events: Iterable[CloudEvent]) -> None:
+    async def _publish(self, live: LiveRun, events: Iterable[CloudEvent]) -> None:
         """One after the other: a cause that fails must not be overtaken by its effect."""
         for event in events:
+            check_server(live, self._tail)
             run, once = event.data.id, event.type in _ONCE
             await self._events.publish(run, event.type, encode(event), event.id, once=once)
             if (counter := self._counted.get(event.type)) is not None:
@@ -194,12 +193,12 @@ class Performer:
         self, live: LiveRun, events: Iterable[CloudEvent], moved_from: RunStatus | None
     ) -> None:
         if moved_from is None:
-            await self._publish(events)
+            await self._publish(live, events)
             return
         record = live.state.record
         if record.status in TERMINAL:
             self._count_end(record)
-        await asyncio.gather(self._publish(events), self._runs.index(entry_of(record)))
+        await asyncio.gather(self._publish(live, events), self._runs.index(entry_of(record)))
 
     def _count_end(self, run: RunRecord) -> None:
         metrics, name = self._metrics, run.workflow

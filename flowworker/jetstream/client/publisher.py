@@ -67,7 +67,13 @@ class Publisher:
         self._ask = connection.requests.ask
 
     async def publish(
-        self, subject: str, data: bytes, headers: bytes = b"", *, repeatable: bool = True
+        self,
+        subject: str,
+        data: bytes,
+        headers: bytes = b"",
+        *,
+        repeatable: bool = True,
+        same_server: bool = False,
     ) -> PubAck:
         """Durable when it returns.
 
@@ -76,6 +82,8 @@ class Publisher:
             data: the body.
             headers: a whole block.
             repeatable: storing it twice is like storing it once.
+            same_server: it must not be stored after a start of the server that comes meanwhile, so
+                it is sent once.
 
         Raises:
             Conflict: a compare-and-set lost; UncertainConflict after a repetition.
@@ -86,6 +94,8 @@ class Publisher:
             try:
                 raw, repeated = await self._ask(subject, data, headers), False
             except NoAnswer as error:
+                if same_server:
+                    raise Unavailable(f"{subject}: {error}") from error
                 ask = partial(self._ask, subject, data, headers)
                 raw, repeated = await ask_again(
                     self._connection, error, ask, subject, repeatable=repeatable

@@ -180,6 +180,7 @@ def _events(names: Names, shard: Shard, options: TopologyOptions) -> StreamSpec:
         "allow_direct": True,
         "republish": {"src": source, "dest": destination},
         "metadata": {**common["metadata"], PARTITIONS: partitions},
+        **persistence(options.durability),
     }
     aged = ("max_age",) if options.events_age is not None else ()
     return StreamSpec(config, _must(options, "republish", *aged), brought=("allow_rollup_hdrs",))

@@ -6,7 +6,8 @@ reconnecting and re-subscribing, which are hard, remain nats-py's; a test fails 
 is gone.
 
 listen   a subscription whose messages go straight from the parser to a plain function
-send     appends a command to the client's buffer and wakes its flusher, once per loop iteration
+send     appends a command to the client's buffer, which is written once per loop iteration: by us,
+         or by nats-py's flusher while the server is slow to read
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class WireClient(Client):
         self.insists_on_tls = False
         self.on_refused: Callable[[str], None] | None = None
         self._handlers: dict[int, OnRaw] = {}
-        self._kick: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._event_loop = asyncio.get_running_loop()
+        self._writing = False
+        self._kick: asyncio.Future[None] = self._event_loop.create_future()
         self._kick.set_result(None)
 
     @property
@@ -210,6 +213,24 @@ class WireClient(Client):
             raise Unavailable(f"{self._pending_data_size:,} bytes already wait to be sent to NATS")
         self._pending.append(command)
         self._pending_data_size += len(command)
-        queue = self._flush_queue
-        if queue is not None and queue.empty() and self.is_connected:
-            queue.put_nowait(self._kick)
+        if not self._writing and self.is_connected:
+            self._writing = True
+            self._event_loop.call_soon(self._write_all)
+
+    def _write_all(self) -> None:
+        """Write what was sent in this iteration of the loop; if that must wait, the flusher does.
+
+        While there is no connection it is kept, and nats-py sends it after reconnecting.
+        """
+        self._writing = False
+        if not self.is_connected or not self._pending:
+            return
+        writer = getattr(self._transport, "_io_writer", None)
+        transport = None if writer is None else writer.transport
+        if transport is None or transport.get_write_buffer_size():
+            queue = self._flush_queue
+            if queue is not None and queue.empty():
+                queue.put_nowait(self._kick)
+        elif not transport.is_closing():
+            pending, self._pending, self._pending_data_size = self._pending, [], 0
+            transport.writelines(pending)

@@ -81,10 +81,16 @@ def positions(bits: int) -> list[int]:
     return [8 * place + at for place, byte in enumerate(raw) if byte for at in _IN_BYTE[byte]]
 
 
-def _of(known: Mapping[str, Known], step: str) -> Known:
-    """What is known of a step; of an instance, what is known of its loop."""
-    found = known.get(step)
-    return known[defined_id(step)] if found is None else found
+class _ByStep(dict[str, Known]):
+    """What is known of steps, by id; of an instance, what is known of its loop."""
+
+    __slots__ = ()
+
+    def __missing__(self, step: str) -> Known:
+        loop = defined_id(step)
+        if loop == step:
+            raise KeyError(step)
+        return self[loop]
 
 
 class Plan:
@@ -129,9 +135,9 @@ class Plan:
         self._instances = {
             step.id: as_instance(step, step.for_each) for step in every if step.for_each is not None
         }
-        self._calls = {
-            name: calls_of(self._instances.get(name, step)) for name, step in self.steps.items()
-        }
+        self._calls = _ByStep(
+            (name, calls_of(self._instances.get(name, step))) for name, step in self.steps.items()
+        )
         depends_on = {step.id: step.depends_on for step in every}
         self.joins = {
             step.id: (step.trigger_rule, len(step.depends_on)) for step in every if step.depends_on
@@ -146,10 +152,10 @@ class Plan:
         )
         self.order = first + self.closing
         successors: dict[str, list[str]] = {step: [] for step in self.order}
-        self._position = {step: position for position, step in enumerate(self.order)}
+        self._position = _ByStep((step, position) for position, step in enumerate(self.order))
         bit = {step: 1 << position for step, position in self._position.items()}
         # Ancestors as bits: ten thousand steps in a row take megabytes, not gigabytes.
-        self._before: dict[str, int] = {}
+        self._before: _ByStep[int] = _ByStep()
         for step in self.order:
             before = 0 if self._position[step] < len(first) else (1 << len(first)) - 1
             for dep in depends_on[step]:
@@ -170,7 +176,7 @@ class Plan:
         Raises:
             InvalidInput: the step has no attempts of that kind.
         """
-        found = _of(self._calls, step).get(kind)
+        found = self._calls[step].get(kind)
         if found is None:
             raise InvalidInput(f"step {step!r}: its definition has nothing for {kind.value!r}")
         return found
@@ -189,15 +195,15 @@ class Plan:
         """Whether it is one of `finally`: all others come before it."""
         if not self.closing:
             return False
-        return _of(self._position, step) >= len(self.order) - len(self.closing)
+        return self._position[step] >= len(self.order) - len(self.closing)
 
     def before(self, step: str) -> int:
         """The same as `ancestors`, as bits: those of their positions in `order`."""
-        return _of(self._before, step)
+        return self._before[step]
 
     def position(self, step: str) -> int:
         """Where a step stands in `order`."""
-        return _of(self._position, step)
+        return self._position[step]
 
     def ancestors(self, step: str) -> tuple[str, ...]:
         """Ids that a step depends on, directly or not, in topological order.

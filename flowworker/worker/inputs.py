@@ -74,7 +74,7 @@ class StepInputs:
             return await self._given(message, message.input.given)
         outputs = await self._outputs(message)
         base = message.input.base
-        size = _size(base) + sum(_size(payload) for _, payload in outputs)
+        size = _size(base) + sum([_size(payload) for _, payload in outputs])
         if size > self._limit:
             raise PayloadTooLarge(
                 f"the input of step {message.step!r} has {size:,} bytes in {len(outputs):,} "

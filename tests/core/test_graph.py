@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowworker.core.for_each import ForEach
 from flowworker.core.graph import Plan, find_cycle, positions, topological_order
 from flowworker.core.model import Step, Workflow
+from flowworker.core.status import Kind
 from flowworker.errors import DefinitionError
 
 
@@ -155,6 +157,18 @@ def test_what_is_not_a_dag_is_refused(steps, problems):
         Plan(Workflow("w", steps), "h")
 
     assert tuple(map(str, refused.value.problems)) == problems
+
+
+def test_what_is_known_of_an_instance_is_known_of_its_loop_and_of_no_other_step_anything():
+    loop = Step("b", "h", ("a",), for_each=ForEach("${input.all}"))
+    known = Plan(Workflow("w", (Step("a", "h"), loop)), "h")
+
+    assert known.before("b/7") == known.before("b") == 1
+    assert known.position("b/7") == known.position("b") == 1
+    assert known.call("b/7", Kind.RUN) == known.call("b", Kind.RUN)
+    for unknown in ("c", "c/7"):
+        with pytest.raises(KeyError):
+            known.before(unknown)
 
 
 def test_steps_as_bits_of_their_positions():

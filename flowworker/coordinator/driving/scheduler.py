@@ -42,7 +42,7 @@ from flowworker.tasks import TaskSet, cancel_all
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from flowworker.clock import Clock
     from flowworker.coordinator.driving.shared import Shared
@@ -65,9 +65,10 @@ _SILENCE = 300.0
 
 
 class _Arrival(NamedTuple):
-    """A delivery, and the generation of the partition's view when it came."""
+    """A delivery, its subject, and the generation of the partition's view when it came."""
 
     delivery: Delivery
+    subject: str
     generation: int
 
 
@@ -154,14 +155,16 @@ class Scheduler:
         self._order = order
         self._unhandled += 1
         # event.<partition>.<run>.<sender>.<type>
-        run = delivery.subject.split(".", 3)[2]
-        self._mailboxes.post(run, _Arrival(delivery, self.active.generation))
+        subject = delivery.subject
+        run = subject.split(".", 3)[2]
+        self._mailboxes.post(run, _Arrival(delivery, subject, self.active.generation))
 
-    async def _do(self, run: str, item: _Arrival | _Recovery, pass_on: Callable[[], None]) -> None:
+    def _do(
+        self, run: str, item: _Arrival | _Recovery, pass_on: Callable[[], None]
+    ) -> Awaitable[None]:
         if isinstance(item, _Recovery):
-            item.finish(reached=await self._recover(run, abandoned=item.abandoned))
-        else:
-            await self._handle(run, item, pass_on)
+            return self._recover(run, item)
+        return self._handle(run, item, pass_on)
 
     def _release(self, item: _Arrival | _Recovery) -> None:
         """It is handled, or dropped."""
@@ -172,25 +175,24 @@ class Scheduler:
         if self._consumer is not None:
             self._consumer.grant(1)
 
-    async def _recover(self, run: str, *, abandoned: bool) -> bool:
-        """Whether the server could be reached."""
-        before = self.active.get(run)
+    async def _recover(self, run: str, wanted: _Recovery) -> None:
+        before, reached = self.active.get(run), True
         try:
-            live = await self.active.rebuild(run, abandoned=abandoned)
+            live = await self.active.rebuild(run, abandoned=wanted.abandoned)
             if before is not None and live is not None:
                 live.checked = before.checked
         except FlowworkerError as error:
             get_logger().warning("recovery of a run failed", run=run, error=str(error))
-            return not isinstance(error, Unavailable)
+            reached = not isinstance(error, Unavailable)
         except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
             get_logger().exception("recovery of a run failed", run=run)
-        return True
+        wanted.finish(reached=reached)
 
     async def _handle(self, run: str, arrival: _Arrival, pass_on: Callable[[], None]) -> None:
         delivery = arrival.delivery
         try:
             event = read_event(run, delivery.data)
-            said = published(delivery.subject, event, delivery.time)
+            said = published(arrival.subject, event, delivery.time)
         except InvalidInput as error:
             # Not ours, or damaged: it can never be handled. The stream keeps it.
             get_logger().error("event cannot be read", subject=delivery.subject, error=str(error))

@@ -73,57 +73,13 @@ class Dispatcher:
         self._clock = clock
         self._follows = tracing.on
 
-    async def enqueue(self, plan: Plan, state: RunState, wanted: Dispatch, due: float) -> None:
-        """Enqueue one attempt, not to be delivered before `due` (0: at once)."""
-        await self._enqueue(plan, state, wanted, due, "")
-
-    async def restore(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
-        """Enqueue an attempt unless a message of it, or of a later one, is there.
-
-        A message that knows less of workers which were lost does not count: only the new one can
-        take over from them at once. It gets an id of its own, since the server may know the id
-        of a message that was removed. Two messages do no harm: only one is claimed.
-        """
-        step = plan.step(wanted.step)
-        if _is_own(step, wanted):
-            await self._engine_steps.begin(plan, state, wanted)
-            return
-        try:
-            priority = await self._priority(plan, state, wanted.step, step)
-        except ExpressionError as error:
-            await self._refusals.refuse(plan, state, wanted, error)
-            return
-        if not await self._is_queued(plan, state, wanted, priority):
-            # And the revision: an earlier one may have been withdrawn within the same millisecond
-            mark = f"/{self._clock.now():.3f}{state.revision}"
-            await self._enqueue(plan, state, wanted, wanted.due, mark)
-
-    async def _is_queued(
-        self, plan: Plan, state: RunState, wanted: Dispatch, priority: Priority
-    ) -> bool:
-        """In whichever lane: more or less of the run may have been in flight at the time."""
-        queue = plan.step(wanted.step).queue
-        for lane in lanes_of(priority):
-            address = StepAddress(queue, lane, state.record.run, wanted.step)
-            if any(_covers(raw, wanted) for raw in await self._steps.queued(address)):
-                return True
-        return False
-
-    async def withdraw(self, plan: Plan, state: RunState, wanted: Withdraw) -> None:
-        """Take back what nobody has claimed. May be repeated."""
-        if plan.limited:
-            await self._slots.forget(state.record.run)
-        await self._steps.withdraw(state.record.run, wanted.delayed)
-
-    async def forget(self, plan: Plan, state: RunState) -> None:
-        """The run has ended: forget what waits of it, and what is in memory for its messages."""
-        if plan.limited:
-            await self._slots.forget(state.record.run)
-        self._outputs.forget(state)
-
-    async def _enqueue(
-        self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str
+    async def enqueue(
+        self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str = ""
     ) -> None:
+        """Enqueue one attempt, not to be delivered before `due` (0: at once).
+
+        With a `mark` its message has an id of its own.
+        """
         step = plan.step(wanted.step)
         if _is_own(step, wanted):
             await self._engine_steps.begin(plan, state, wanted)
@@ -155,6 +111,50 @@ class Dispatcher:
                 await self._steps.enqueue(address, data, identity, due)
         except (InvalidInput, ExpressionError) as error:
             await self._refusals.refuse(plan, state, wanted, error)
+
+    async def restore(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
+        """Enqueue an attempt unless a message of it, or of a later one, is there.
+
+        A message that knows less of workers which were lost does not count: only the new one can
+        take over from them at once. It gets an id of its own, since the server may know the id
+        of a message that was removed. Two messages do no harm: only one is claimed.
+        """
+        step = plan.step(wanted.step)
+        if _is_own(step, wanted):
+            await self._engine_steps.begin(plan, state, wanted)
+            return
+        try:
+            priority = await self._priority(plan, state, wanted.step, step)
+        except ExpressionError as error:
+            await self._refusals.refuse(plan, state, wanted, error)
+            return
+        if not await self._is_queued(plan, state, wanted, priority):
+            # And the revision: an earlier one may have been withdrawn within the same millisecond
+            mark = f"/{self._clock.now():.3f}{state.revision}"
+            await self.enqueue(plan, state, wanted, wanted.due, mark)
+
+    async def _is_queued(
+        self, plan: Plan, state: RunState, wanted: Dispatch, priority: Priority
+    ) -> bool:
+        """In whichever lane: more or less of the run may have been in flight at the time."""
+        queue = plan.step(wanted.step).queue
+        for lane in lanes_of(priority):
+            address = StepAddress(queue, lane, state.record.run, wanted.step)
+            if any(_covers(raw, wanted) for raw in await self._steps.queued(address)):
+                return True
+        return False
+
+    async def withdraw(self, plan: Plan, state: RunState, wanted: Withdraw) -> None:
+        """Take back what nobody has claimed. May be repeated."""
+        if plan.limited:
+            await self._slots.forget(state.record.run)
+        await self._steps.withdraw(state.record.run, wanted.delayed)
+
+    async def forget(self, plan: Plan, state: RunState) -> None:
+        """The run has ended: forget what waits of it, and what is in memory for its messages."""
+        if plan.limited:
+            await self._slots.forget(state.record.run)
+        self._outputs.forget(state)
 
     async def _priority(self, plan: Plan, state: RunState, name: str, step: Step) -> Priority:
         if step.priority is None:

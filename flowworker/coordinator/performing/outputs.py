@@ -74,8 +74,10 @@ class Outputs:
         if with_own:
             steps |= 1 << plan.position(step)
         if steps.bit_count() * AROUND <= self._limit:  # else it cannot fit
-            found = _outputs(plan, state, steps)
-            if sum([size_in_message(step, payload) for _, step, payload in found]) <= self._limit:
+            found, room = _outputs(plan, state, steps), self._limit
+            for _, name, payload in found:
+                room -= size_in_message(name, payload)
+            if room >= 0:
                 return StepInput(state.record.input, _named(found))
         return await self._shared(plan, state, steps)
 

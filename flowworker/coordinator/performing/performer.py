@@ -124,7 +124,8 @@ class Performer:
             if events or moved_from is not None:
                 await self._publish_and_list(live, events, moved_from)
         await _in_any_order(self._begin(live, effects))
-        await self._unlist(live, moved_from)
+        if moved_from is not None:
+            await self._unlist(live, moved_from)
 
     async def restore(
         self,
@@ -159,7 +160,8 @@ class Performer:
         events = history.missing(await self._emitted(live, effects))
         await self._publish_and_list(live, events, moved_from)
         await _in_any_order(self._begin_again(live, effects))
-        await self._unlist(live, moved_from)
+        if moved_from is not None:
+            await self._unlist(live, moved_from)
 
     async def _save(self, live: LiveRun, effects: Sequence[Effect]) -> RunStatus | None:
         """Write the record if it changed; the run's former status, if it has another one now."""
@@ -207,10 +209,9 @@ class Performer:
         if run.needs_attention:
             metrics.needing_attention[name].inc()
 
-    async def _unlist(self, live: LiveRun, moved_from: RunStatus | None) -> None:
+    async def _unlist(self, live: LiveRun, moved_from: RunStatus) -> None:
         """Last: until the run is listed under its new status alone, recovery finds it here."""
-        if moved_from is not None:
-            await self._runs.unindex(entry_of(live.state.record, moved_from))
+        await self._runs.unindex(entry_of(live.state.record, moved_from))
 
     def _begin(
         self, live: LiveRun, effects: Sequence[Effect]

@@ -100,20 +100,16 @@ class Publisher:
                 raw, repeated = await ask_again(
                     self._connection, error, ask, subject, repeatable=repeatable
                 )
-            ack = _decode_ack(raw)
+            try:
+                ack = _decode(raw)
+            except UNREADABLE as error:
+                raise Unavailable(f"not an acknowledgement of JetStream: {raw[:80]!r}") from error
             if ack.error is None:
                 return ack
             raise _refused(subject, ack.error, repeated=repeated)
         except Unavailable:
             self._connection.report(Incident.PUBLISH_FAILED)
             raise
-
-
-def _decode_ack(raw: bytes) -> PubAck:
-    try:
-        return _decode(raw)
-    except UNREADABLE as error:
-        raise Unavailable(f"not an acknowledgement of JetStream: {raw[:80]!r}") from error
 
 
 def _refused(subject: str, failure: Failure, *, repeated: bool) -> Exception:

@@ -1,4 +1,4 @@
-"""nats-py's client with short cuts: the only file that touches its private parts.
+"""nats-py's client with short cuts: beside `parsing` the only file that touches its private parts.
 
 Why: every step costs some ten messages, and nats-py spends on each a regex over the subject, a
 queue, a task switch and a parsed header that is never read. Connecting, authenticating,
@@ -6,17 +6,17 @@ reconnecting and re-subscribing, which are hard, remain nats-py's; a test fails 
 is gone.
 
 listen   a subscription whose messages go straight from the parser to a plain function
-send     appends a command to the client's buffer and wakes its flusher, once per loop iteration
+send     appends a command to the client's buffer, which is written once per loop iteration: by us,
+         or by nats-py's flusher while the server is slow to read
 """
 
 from __future__ import annotations
 
-__all__ = ["OnRaw", "WireClient"]
+__all__ = ["WireClient"]
 
 import asyncio
-from collections.abc import Callable
 from contextlib import closing, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
@@ -24,10 +24,12 @@ from nats.errors import Error as NatsError
 from nats.protocol.parser import PERMISSIONS_ERR
 
 from flowworker.errors import PayloadTooLarge, Unavailable
-from flowworker.telemetry.log import get_logger
+from flowworker.jetstream.client.parsing import MessageParser
 
-OnRaw = Callable[[bytes, bytes, bytes, bytes | None], None]
-"""Takes subject, reply, data and header block, as they came; may not block."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowworker.jetstream.client.parsing import OnRaw
 
 BUFFER_LIMIT = 64 * 1024 * 1024
 """Bytes that may wait to be written before publishing is refused."""
@@ -44,8 +46,10 @@ class WireClient(Client):
         super().__init__()
         self.insists_on_tls = False
         self.on_refused: Callable[[str], None] | None = None
-        self._handlers: dict[int, OnRaw] = {}
-        self._kick: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ps = self._parser = MessageParser(self)
+        self._event_loop = asyncio.get_running_loop()
+        self._writing = False
+        self._kick: asyncio.Future[None] = self._event_loop.create_future()
         self._kick.set_result(None)
 
     @property
@@ -66,14 +70,9 @@ class WireClient(Client):
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
     ) -> None:
-        handler = self._handlers.get(sid)
-        if handler is None:
+        """Of one that came in parts, or in between others that are not for us."""
+        if not self._parser.hand_over(sid, subject, reply, data, headers):
             await super()._process_msg(sid, subject, reply, data, headers or b"")
-            return
-        try:
-            handler(subject, reply, data, headers)
-        except Exception:  # noqa: BLE001 - or the client's only reading task would end
-            get_logger().exception("a message could not be handled", subject=subject)
 
     async def _process_pong(self) -> None:
         """The task that waits for it may be gone: cancelled, or after its timeout."""
@@ -95,6 +94,8 @@ class WireClient(Client):
             if refusal := await self._refusal():
                 raise NatsError(f"nats: {refusal}") from error
             raise
+        if (reader := getattr(self._transport, "_io_reader", None)) is not None:
+            self._parser.take_from(reader)
 
     async def _refusal(self) -> str:
         """What the server says to a connection that only reads; it may cut off one that writes."""
@@ -164,7 +165,7 @@ class WireClient(Client):
         self._sid += 1
         sid = self._sid
         self._subs[sid] = Subscription(self, sid, subject)
-        self._handlers[sid] = handler
+        self._parser.handlers[sid] = handler
         self._write(f"SUB {subject}  {sid}\r\n".encode())
         return sid
 
@@ -173,13 +174,13 @@ class WireClient(Client):
         if self._subs.pop(sid, None) is not None and self.is_connected:
             self._write(f"UNSUB {sid}\r\n".encode())
         if late is None:
-            self._handlers.pop(sid, None)
+            self._parser.handlers.pop(sid, None)
         else:
-            self._handlers[sid] = late
+            self._parser.handlers[sid] = late
 
     def forget(self, sid: int) -> None:
         """Drop what still arrives for a subscription that has ended."""
-        self._handlers.pop(sid, None)
+        self._parser.handlers.pop(sid, None)
 
     def send(self, subject: str, reply: str, headers: bytes, data: bytes) -> None:
         """Publish, soon. While disconnected it is kept and sent after reconnecting.
@@ -210,6 +211,24 @@ class WireClient(Client):
             raise Unavailable(f"{self._pending_data_size:,} bytes already wait to be sent to NATS")
         self._pending.append(command)
         self._pending_data_size += len(command)
-        queue = self._flush_queue
-        if queue is not None and queue.empty() and self.is_connected:
-            queue.put_nowait(self._kick)
+        if not self._writing and self.is_connected:
+            self._writing = True
+            self._event_loop.call_soon(self._write_all)
+
+    def _write_all(self) -> None:
+        """Write what was sent in this iteration of the loop; if that must wait, the flusher does.
+
+        While there is no connection it is kept, and nats-py sends it after reconnecting.
+        """
+        self._writing = False
+        if not self.is_connected or not self._pending:
+            return
+        writer = getattr(self._transport, "_io_writer", None)
+        transport = None if writer is None else writer.transport
+        if transport is None or transport.get_write_buffer_size():
+            queue = self._flush_queue
+            if queue is not None and queue.empty():
+                queue.put_nowait(self._kick)
+        elif not transport.is_closing():
+            pending, self._pending, self._pending_data_size = self._pending, [], 0
+            transport.writelines(pending)

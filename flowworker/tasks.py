@@ -6,7 +6,7 @@ nats-py and redis-py rest, loses a cancellation that comes together with what it
 
 from __future__ import annotations
 
-__all__ = ["TaskSet", "all_over", "cancel_all", "ended", "wait_for"]
+__all__ = ["TaskSet", "all_over", "cancel_all", "wait_for"]
 
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -87,19 +87,6 @@ async def cancel_all(tasks: Collection[asyncio.Task[Any]], again: float = CANCEL
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=again)
-
-
-async def ended(task: asyncio.Task[Any]) -> None:
-    """Wait until a task has ended, however that was. To cancel this cancels no task."""
-    # Not by asyncio.wait, which is for many tasks: a worker waits so for half of its steps.
-    waiter = asyncio.get_running_loop().create_future()
-
-    def wake(_task: asyncio.Task[Any]) -> None:
-        if not waiter.done():
-            waiter.set_result(None)
-
-    task.add_done_callback(wake)
-    await waiter
 
 
 async def wait_for(event: asyncio.Event, seconds: float, clock: Clock = _SYSTEM_CLOCK) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from flowworker.tasks import TaskSet, all_over, cancel_all, ended, wait_for
+from flowworker.tasks import TaskSet, all_over, cancel_all, wait_for
 from flowworker.testing import ManualClock
 
 
@@ -108,33 +108,6 @@ async def test_to_cancel_who_waits_cancels_nothing_else():
     assert not task.done()
     go.set()
     assert await owned.wait() is True
-
-
-@pytest.mark.parametrize("work", [asyncio.sleep, fail], ids=["returns", "raises"])
-async def test_a_task_is_waited_for_however_it_ends(reported, work):
-    task = asyncio.create_task(work(0) if work is asyncio.sleep else work())
-
-    await ended(task)
-
-    assert task.done()
-    assert (task.exception() is None) == (work is asyncio.sleep)
-    await ended(task)  # nor does it matter that it has
-
-
-async def test_to_cancel_who_waits_for_a_task_does_not_cancel_it():
-    go = asyncio.Event()
-    task = asyncio.create_task(go.wait())
-    waiting = [asyncio.create_task(ended(task)) for _ in range(2)]
-    await asyncio.sleep(0)
-
-    waiting[0].cancel()
-    await asyncio.wait(waiting[:1])
-
-    assert waiting[0].cancelled()
-    assert not task.done()
-    go.set()
-    await waiting[1]
-    assert task.done()
 
 
 async def test_cancel_does_not_wait():

@@ -11,7 +11,6 @@ from flowworker.codec.messages import trace_headers
 from flowworker.errors import InvalidInput, PayloadTooLarge
 from flowworker.handlers.ambient import current_scope, enter_scope
 from flowworker.stores.locks import Lock
-from flowworker.tasks import ended
 from flowworker.telemetry.tracing import NO_TRACE
 
 if TYPE_CHECKING:
@@ -259,7 +258,7 @@ class StepContext(Generic[Runtime_co]):
         if self._started is None:
             return True
         if not self._started.done():
-            await ended(self._started)
+            await asyncio.wait([self._started])
         return not self._started.cancelled() and self._started.exception() is None
 
     def enter(self) -> None:

@@ -44,7 +44,7 @@ async def changed_since(
 
 
 class ShardedRecords:
-    """Implements `ports.Records`: what is of a run, or a partition, in its shard; else in the first.
+    """Implements `ports.Records`: what is of a run or a partition in its shard; else in the first.
 
     A pattern that may be about any run is one to all of them.
     """

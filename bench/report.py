@@ -35,13 +35,13 @@ class Setup(Struct, frozen=True):
     partitions: int
     sync_interval: str
     durability: str
-    shards: int
     cpus: int
     load: float
     machine: str
     python: str
     nats_server: str
     packages: dict[str, str]
+    shards: int = 1
 
 
 class Results(Struct, frozen=True):

@@ -14,7 +14,6 @@ from flowworker.codec.cloudevents import (
     cloud_event,
     decode_event,
     emitted,
-    recorded_events,
     run_started_event,
     scheduled_event,
     settled_event,
@@ -296,18 +295,3 @@ def test_what_is_emitted_in_a_trace_says_so():
 
     assert json.loads(encode(emitted_in(event, trace))).items() >= trace.items()
     assert emitted_in(event, {}) == event
-
-
-def test_records_say_what_has_happened_in_the_order_of_their_revisions():
-    late, early = replace(STEP, step="late"), replace(STEP, step="early")
-
-    found = list(recorded_events("ns", RECORD, [(late, 9), (early, 7)]))
-
-    assert found[0] == run_started_event("ns", RECORD)
-    assert [event.data.step for event in found[1:]] == ["early", "late"]
-
-
-def test_a_run_that_was_stopped_before_it_began_has_no_start():
-    found = list(recorded_events("ns", replace(RECORD, begins_at=9.0), [(STEP, 9)]))
-
-    assert [event.data.step for event in found] == [STEP.step]

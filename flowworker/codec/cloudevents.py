@@ -162,7 +162,7 @@ def settled_event(
 
     It follows from the record alone, so that any process can publish it again.
     """
-    data = _attempt(workflow, version, record, revision, record.finished_at, record.started_at)
+    data = _attempt(workflow, version, record, revision, record.finished_at)
     if record.is_kept:
         kept = EventData(
             id=data.id,
@@ -196,6 +196,7 @@ def settled_event(
             event_type, detail = EventType.STEP_ITERATED, _tried(record)
         case _:
             assert_never(record.outcome)
+    data = replace(data, started_at=record.started_at)
     return cloud_event(namespace, event_type, data, record.finished_at, detail)
 
 
@@ -230,12 +231,7 @@ def _tried(record: StepRecord) -> str:
 
 
 def _attempt(
-    workflow: str,
-    version: str,
-    record: StepRecord,
-    revision: int,
-    at: float,
-    started_at: float = 0.0,
+    workflow: str, version: str, record: StepRecord, revision: int, at: float
 ) -> EventData:
     succeeded = record.outcome in _SUCCESSES and record.kind is not Kind.COMPENSATE
     failed = record.outcome is Outcome.FAILED
@@ -263,7 +259,6 @@ def _attempt(
         worker=record.worker,
         revision=revision,
         at=at,
-        started_at=started_at,
         output=record.output if succeeded else None,
         child=record.child if record.kind is Kind.RUN else "",
     )

@@ -33,10 +33,11 @@ def open_fleet(tmp_path: Path) -> OpenFleet:
         server: EmbeddedServer | Cluster,
         replicas: int = 1,
         durability: Durability | None = None,
+        shards: int = 1,
     ) -> AsyncIterator[Fleet]:
         fleet = Fleet(server, "faults", tmp_path)  # type: ignore[arg-type]
         options = ConnectionOptions(url=server.url, wait=60.0)
-        topology = TopologyOptions(replicas=replicas, durability=durability)
+        topology = TopologyOptions(replicas=replicas, durability=durability, shards=shards)
         async with contextlib.AsyncExitStack() as stack:
             backend = await stack.enter_async_context(
                 wiring.nats(options, fleet.namespace, topology=topology)

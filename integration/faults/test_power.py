@@ -23,7 +23,8 @@ from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.chaos
 
-BEHIND = ("FAULTS_STEPS", "FAULTS_EVENTS")
+SHARDS = 2
+BEHIND = [f"FAULTS_{kind}{shard}" for kind in ("STEPS", "EVENTS") for shard in ("", "_1")]
 
 ASKS = """
 name: asks
@@ -77,7 +78,7 @@ async def test_what_a_power_failure_takes_is_made_again(open_fleet, tmp_path, pa
     store = tmp_path / "store"
     with EmbeddedServer(port=free_port(), store=store, sync_always=True) as server:
         async with (
-            open_fleet(server, durability="power") as fleet,
+            open_fleet(server, durability="power", shards=SHARDS) as fleet,
             Raw.connected(server.url) as raw,
         ):
             # Given a fleet at work, of which something was flushed
@@ -149,12 +150,18 @@ def begin(fleet: Fleet) -> None:
 
 
 async def _is_set(raw: Raw, timer: str) -> bool:
-    return f"faults.timer.at.run.{timer}" in await raw.subjects("FAULTS_STEPS")
+    shards = {"FAULTS_STEPS": "timer", "FAULTS_STEPS_1": "timer_1"}
+    found = [
+        f"faults.{kind}.at.run.{timer}" in await raw.subjects(one) for one, kind in shards.items()
+    ]
+    return any(found)
 
 
 async def _published(raw: Raw, run: str) -> set[str]:
-    """Types of what the stream has of a run, of all senders."""
-    found = await raw.subjects("FAULTS_EVENTS", f"faults.event.*.{run}.>")
+    """Types of what the streams have of a run, of all senders."""
+    found: list[str] = []
+    for stream in ("FAULTS_EVENTS", "FAULTS_EVENTS_1"):
+        found += await raw.subjects(stream, f"faults.event.*.{run}.>")
     return {subject.split(".", 5)[5] for subject in found}
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
+from flowworker.core.ids import partition_of
 from flowworker.errors import Conflict, InvalidInput
 from flowworker.jetstream.client import headers
+from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.publisher import Publisher
+from flowworker.jetstream.names import Names
 from flowworker.jetstream.records import BucketRecords
+from flowworker.jetstream.run_records import changed_since, run_records
+from flowworker.jetstream.topology.options import TopologyOptions
+from flowworker.jetstream.topology.streams import Topology
 
 
 async def fill(runs, keys):
@@ -120,3 +128,32 @@ async def test_what_has_changed_since_a_revision(runs):
     assert await runs.changed("index.FAILED.>", since) == found
     assert await runs.changed("index.FAILED.>", 0) == ["index.FAILED.w.a", *found]
     assert await runs.changed("index.FAILED.>", since + 99) == []
+
+
+async def test_each_shard_has_revisions_of_its_own_and_what_is_of_its_partitions(
+    connection, namespace
+):
+    api, publisher = Api(connection), Publisher(connection)
+    options = TopologyOptions(storage="memory", partitions=4, shards=2)
+    topology = Topology(api, Names(namespace), options)
+    await topology.ensure()
+    records = run_records(publisher, api, topology.names)
+    changed = partial(changed_since, publisher, api, topology.names)
+    runs = {partition_of(run, 4): run for run in map("r{}".format, range(99))}
+
+    # Given a shard of which much more was written than of the other
+    for number in range(20):
+        await records.put(f"signal.{runs[0]}.{number}.go", b"")
+    for run in runs.values():
+        await records.put(f"index.FAILED.w.{run}", b"")
+    since = {each: await records.put(f"looked.{each}", b"") for each in runs}
+    for run in runs.values():
+        await records.put(f"index.COMPLETED.w.{run}", b"")
+
+    assert min(since[0], since[2]) > max(since[1], since[3])
+    assert await changed("index.FAILED.>", since) == []
+    found = await changed("index.COMPLETED.>", since)
+    assert sorted(found) == sorted(f"index.COMPLETED.w.{run}" for run in runs.values())
+    odd = {each: since[each] for each in (1, 3)}
+    found = await changed("index.COMPLETED.>", odd)
+    assert sorted(found) == sorted(f"index.COMPLETED.w.{runs[each]}" for each in odd)

@@ -9,13 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from flowworker.codec.subjects import CommandKind
+from flowworker.core.ids import COORDINATOR
 from flowworker.errors import PayloadTooLarge, Unavailable
 from simulation.deliveries import deliver_to
 from simulation.leases import SimLeases
+from simulation.notices import SimNotifier
 from simulation.records import SimLink, SimPayloads, SimRecords, SimRuns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+    from collections.abc import Collection, Coroutine, Mapping, Sequence
     from typing import Any
 
     from flowworker.codec.subjects import CommandLane
@@ -61,7 +63,7 @@ def backend_of(
         events=_Events(gate, backend, watch, archive, virtual),
         commands=_Commands(gate, backend, watch, virtual),
         timers=_Timers(gate, backend, watch, virtual),
-        notifier=_Notifier(gate, backend),
+        notifier=SimNotifier(gate, backend),
         open_heartbeat=open_heartbeat,
         close=close,
     )
@@ -157,8 +159,12 @@ class _Events(_Source):
     def publish(
         self, run: str, event_type: str, data: bytes, event_id: str, **options: Any
     ) -> _Later[None]:
+        server = self._server() if options.get("sender", COORDINATOR) == COORDINATOR else None
+
         async def effect() -> None:
             self._check()
+            if server not in {None, self._server()}:  # it was sent once, to the one before
+                raise Unavailable("simulated: the server was started anew")
             await self._backend.events.publish(run, event_type, data, event_id, **options)
             self._archive.history(run, await self._backend.events.history(run))
             self._watch.published(self._gate.process, run, event_type, data, event_id)
@@ -210,6 +216,11 @@ class _Events(_Source):
         if stale is None:
             return await self._backend.events.history(run)
         return list(stale.get(run, ()))
+
+    def _server(self) -> str:
+        """Which life of it this is, where that makes a difference."""
+        tail = self._backend.tail
+        return "" if tail is None else tail.incarnation()
 
     def _stale(self) -> Mapping[str, list[StoredEvent]] | None:
         stale = self._gate.process.stale_view()
@@ -266,33 +277,3 @@ class _Timers(_Source):
             self._watch.timer_acked,
             lambda take: self._backend.timers.consume(take, shard=shard),
         )
-
-
-class _Notifier:
-    def __init__(self, gate: Gate, backend: Backend) -> None:
-        self._gate = gate
-        self._notifier = backend.notifier
-
-    async def publish(
-        self, subject: str, data: bytes, headers: Mapping[str, str] | None = None
-    ) -> None:
-        if not self._lost():
-            publish = self._notifier.publish
-            await self._gate.call("publish", subject, publish, subject, data, headers)
-
-    async def subscribe(
-        self,
-        subject: str,
-        on_message: Callable[[str, bytes], None],
-        on_lost: Callable[[], None] | None = None,  # noqa: ARG002  # nobody knows
-    ) -> Callable[[], object]:
-        def take(subject: str, data: bytes) -> None:
-            if not self._lost():
-                self._gate.process.call(on_message, subject, data)
-
-        end = await self._gate.call("subscribe", subject, self._notifier.subscribe, subject, take)
-        self._gate.process.on_death.append(end)
-        return end
-
-    def _lost(self) -> bool:
-        return self._gate.faults.chance("notice lost", self._gate.faults.rates.notice_lost)

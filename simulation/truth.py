@@ -264,9 +264,9 @@ class Truth:
         """Successors that nobody enqueued, though all that they wait for is followed.
 
         With `more` events to come one that may begin early may be on its way because of another.
-        Where it pauses, as far as its reader knows, who lets it go on does the rest.
+        Where it paused, as far as its reader knows, or by an event to come, who lets it go on does.
         """
-        if self.record.is_paused or self.let_go_by not in {"", reader}:
+        if self.record.is_paused or self.let_go_by not in ({""} if more else {"", reader}):
             return []
         return [
             after

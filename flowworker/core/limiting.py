@@ -138,10 +138,12 @@ def follow(
         if held is not None and held.rank < ask.rank:  # that one is over, or this were not
             del holders[ask.run, ask.step]
     record = replace(record, holders=tuple(holders.values()))
+    latest = {(ask.run, ask.step): ask.rank for ask in sorted(asks, key=lambda ask: ask.rank)}
     room, passed = record.room(now), list[Ask]()
     sorted_: dict[str, list[Ask]] = {"admitted": [], "waiting": [], "late": [], "refused": []}
     for ask in asks:
-        before = _before(ask, holders.get((ask.run, ask.step)), record)
+        step = ask.run, ask.step
+        before = _before(ask, holders.get(step), latest[step], record)
         if before:
             sorted_[before].append(ask)
         elif sorted_["waiting"] or len(passed) >= room:
@@ -204,8 +206,10 @@ def _said(record: LimitRecord, ask: Ask, now: float) -> LimitRecord:
     return replace(record, rate=ask.rate, tat=tat)
 
 
-def _before(ask: Ask, held: Holder | None, record: LimitRecord) -> str:
+def _before(ask: Ask, held: Holder | None, latest: tuple[str, Attempt], record: LimitRecord) -> str:
     """What has become of one that asks, if that was decided before."""
+    if ask.rank < latest:
+        return "late"  # else it would hold the limit for a later one that asks as well
     if held is not None:
         return "late" if ask.rank < held.rank else "admitted"
     return "admitted" if ask.mark in record.lately else ""

@@ -172,14 +172,18 @@ class RunStore:
         await self._correct(record)
 
     async def _correct(self, record: RunRecord) -> None:
-        """A run was listed as that record says; it is right if it was that one until now."""
+        """A run was listed as that record says; it is right if it was that one until now.
+
+        What is right comes first: who is cut short leaves no run that is listed nowhere.
+        """
         found = await self.load(record.run)
         now = None if found is None or found[0].refused else found[0]
         if now is not None and entry_of(now) == entry_of(record):
             return
-        await self.unindex(entry_of(record))  # it may have another moment than the right one
         if now is not None:
             await self.relist(now)
+        if now is None or entries_of(now) != entries_of(record):  # else that has removed it
+            await self.unindex(entry_of(record))
 
     async def listed(self, status: RunStatus, workflow: str | None = None) -> list[Entry]:
         """All that are listed under that status, in no order."""

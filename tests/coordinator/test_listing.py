@@ -19,7 +19,8 @@ from flowworker.compat.state import StateStore
 from flowworker.coordinator.commands.entrance import Entrance
 from flowworker.coordinator.driving.recovery import Recovery
 from flowworker.coordinator.retention import Retention
-from flowworker.core.admission import Admission
+from flowworker.core.admission import Admission, RunConcurrency, asking
+from flowworker.core.limit import Strategy
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
@@ -29,6 +30,7 @@ from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
+from tests.coordinator.refusing import Door
 from tests.coordinator.support import make
 from tests.support.faults import Flaky
 from tests.support.listing import entry
@@ -118,6 +120,48 @@ async def test_a_run_that_moves_while_it_is_listed_anew_is_listed_where_it_moved
     await RunStore(Moving()).relist(record)
 
     assert await listed(runs) == {"COMPENSATING": [("two", RUN)]}
+
+
+@pytest.mark.parametrize("moment", [0.0, 5.0])
+@pytest.mark.parametrize("call", ["keys", "put", "purge"])
+async def test_who_is_cut_short_leaves_no_run_that_is_listed_nowhere(backend, runs, call, moment):
+    # Given a process that knows nothing of the end of a run, nor perhaps of when it began
+    old = RunRecord(RUN, "two", "h", RunStatus.RUNNING, EMPTY, NOW - moment)
+    ended = RunRecord(RUN, "two", "h", RunStatus.FAILED, EMPTY, NOW, finished_at=NOW)
+    await runs.save(ended, 0)
+    cut, whole = 0, False
+    while not whole:
+        for one in (old, ended):
+            await runs.unindex(entry_of(one))
+        await runs.index(entry_of(ended))
+        flaky = Flaky(backend.runs, **{call: ["ok"] * cut + ["before"]})
+
+        try:
+            await RunStore(flaky).relist(old)
+            whole = True
+        except Unavailable:
+            assert await listed(runs) != {}
+        cut += 1
+
+    assert cut > 1
+    assert await listed(runs) == {"FAILED": [("two", RUN)]}
+
+
+async def test_a_run_that_ends_before_it_is_listed_is_left_to_recovery(backend, client):
+    # Given a start that asks for a place, and is cancelled meanwhile; who followed that has died
+    waits = RunConcurrency(1, "", Strategy.QUEUE)
+    await client.register(Workflow("one", (Step("a", "h"),), concurrency=(waits,)))
+    door = Door(backend)
+    await door.take(door.message("other"))
+    given = await door.end("other")
+    admission = replace(asking(given.admission, door.clock.now(), 9), admitted=False)
+    asks = replace(given, run=RUN, status=RunStatus.PENDING, admission=admission)
+    await door.runs.save(replace(asks, status=RunStatus.CANCELLED), 0)
+
+    await door.gate.enter(asks)
+
+    assert [one.run for one in await door.runs.listed(RunStatus.PENDING)] == [RUN]
+    await door.gate.stop()
 
 
 @pytest.mark.parametrize("status", [RunStatus.RUNNING, RunStatus.CANCELLED])

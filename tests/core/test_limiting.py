@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from flowworker.core.attempt import UNATTEMPTED, Attempt
@@ -93,6 +94,17 @@ def test_an_attempt_that_is_past_is_late():
     found = turn(given, asked=[ask("a", 1)])
 
     assert (found.record, found.late, found.admitted) == (given, (ask("a", 1),), ())
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (2, 1)])
+def test_of_two_attempts_of_a_step_that_ask_at_once_the_former_is_past(numbers):
+    # Else the former would hold the limit for the later one
+    asks = [ask("a", number) for number in numbers]
+
+    found = turn(record(1, "a", number=1), asked=asks)
+
+    assert (found.admitted, found.late) == ((ask("a", 2),), (ask("a", 1),))
+    assert [one.attempt for one in found.record.holders] == [attempt(2)]
 
 
 def test_only_what_is_over_is_given_back():

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import timestamp
+from flowworker.codec.index import entry_of
 from flowworker.codec.limits import WaitingRun
 from flowworker.coordinator.limits.cancelling import Cancelling, allowed
 from flowworker.coordinator.limits.desks import Desks
@@ -31,7 +32,7 @@ from flowworker.core.attempt import UNATTEMPTED
 from flowworker.core.limit import Strategy
 from flowworker.core.limiting import Over
 from flowworker.core.staleness import may_be_unseen
-from flowworker.core.status import TERMINAL
+from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import Conflict, FlowworkerError, Unavailable
 from flowworker.stores.limits import Place
 from flowworker.tasks import TaskSet, all_over
@@ -201,6 +202,9 @@ class Gate:
             if admission.ticket < entry.ticket:
                 raise Unavailable(f"what was read of run {entry.run} is of one before it")
             if record.status in TERMINAL or admission.refused:
+                if record.is_asking and not admission.refused:
+                    # It ended before it was listed: recovery does the rest, whoever has died
+                    await self._runs.index(entry_of(record, RunStatus.PENDING))
                 self._tasks.spawn(
                     self._give_back(record)
                 )  # at a desk that may wait for this to return

@@ -203,7 +203,7 @@ class Gate:
                 raise Unavailable(f"what was read of run {entry.run} is of one before it")
             if record.status in TERMINAL or admission.refused:
                 if record.is_asking and not admission.refused:
-                    # It ended before it was listed: recovery does the rest, whoever has died
+                    # It ended before it was listed: recovery does the rest of it
                     await self._runs.index(entry_of(record, RunStatus.PENDING))
                 self._tasks.spawn(
                     self._give_back(record)

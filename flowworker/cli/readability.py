@@ -26,7 +26,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.worker.decoding import Malformed, Newer, decode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from flowworker.jetstream.client.api import StoredMessage
     from flowworker.jetstream.client.connection import Connection
@@ -87,48 +87,47 @@ class Readability:
 
     async def _of_steps(self) -> Finding:
         problems, count = [], 0
-        for shard in self._names.shards:
-            async for message in self._messages(shard.steps, f"{shard.step_prefix}>"):
-                count += 1
-                match decode(message.data):
-                    case Newer(version=version):
-                        problems.append(
-                            f"{message.subject} is of a newer release, version {version}"
-                        )
-                    case Malformed(error=error):
-                        problems.append(f"{message.subject} is no step message: {error}")
-                    case _:
-                        pass
+        lanes = {shard.steps: f"{shard.step_prefix}>" for shard in self._names.shards}
+        async for message in self._messages(lanes):
+            count += 1
+            match decode(message.data):
+                case Newer(version=version):
+                    problems.append(f"{message.subject} is of a newer release, version {version}")
+                case Malformed(error=error):
+                    problems.append(f"{message.subject} is no step message: {error}")
+                case _:
+                    pass
         return _finding("step messages", count, 0, problems)
 
     async def _of_events(self) -> Finding:
         problems, count = [], 0
-        subject = f"{self._names.namespace}.event.>"
-        for shard in self._names.shards:
-            async for message in self._messages(shard.events, subject):
-                if ".workflow." not in message.subject:
-                    continue  # a handler's own
-                count += 1
-                about = message.subject.split(".")[3]
-                try:
-                    if about.startswith(OF_SCHEDULE):
-                        decode_schedule_event(message.data)
-                    else:
-                        read_event(about, message.data)
-                except (*UNREADABLE, CorruptRecord, InvalidInput) as error:
-                    problems.append(f"{message.subject}: {error}")
+        histories = {shard.events: f"{self._names.prefix}event.>" for shard in self._names.shards}
+        async for message in self._messages(histories):
+            if ".workflow." not in message.subject:
+                continue  # a handler's own
+            count += 1
+            about = message.subject.split(".")[3]
+            try:
+                if about.startswith(OF_SCHEDULE):
+                    decode_schedule_event(message.data)
+                else:
+                    read_event(about, message.data)
+            except (*UNREADABLE, CorruptRecord, InvalidInput) as error:
+                problems.append(f"{message.subject}: {error}")
         return _finding("events", count, 0, problems)
 
-    async def _messages(self, stream: str, subject: str) -> AsyncIterator[StoredMessage]:
-        """The newest of a stream."""
-        last = int((await self._api.call(f"STREAM.INFO.{stream}"))["state"]["last_seq"])
-        query: dict[str, Any] = {"next_by_subj": subject, "seq": max(1, last - self._sample + 1)}
-        while query["seq"] <= last:
-            found = await self._api.message(stream, query)
-            if found is None:
-                return
-            yield found
-            query["seq"] = found.seq + 1
+    async def _messages(self, subjects: Mapping[str, str]) -> AsyncIterator[StoredMessage]:
+        """The newest of each stream, on the subject given for it."""
+        sample = max(1, self._sample // len(subjects))
+        for stream, subject in subjects.items():
+            last = int((await self._api.call(f"STREAM.INFO.{stream}"))["state"]["last_seq"])
+            query: dict[str, Any] = {"next_by_subj": subject, "seq": max(1, last - sample + 1)}
+            while query["seq"] <= last:
+                found = await self._api.message(stream, query)
+                if found is None:
+                    break
+                yield found
+                query["seq"] = found.seq + 1
 
 
 def _finding(check: str, taken: int, there: int, problems: list[str]) -> Finding:

@@ -78,7 +78,7 @@ class Names:
 
     def shard(self, partition: int) -> Shard:
         """The one that has a partition."""
-        return self.shards[partition % self.spread.shards]
+        return self.shards[self.spread.shard_with(partition)]
 
     def command_subjects(self, kinds: tuple[str, ...] = COMMAND_KINDS) -> list[str]:
         """Commands of these kinds; the commands stream stores all of them."""

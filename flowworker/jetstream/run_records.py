@@ -96,7 +96,7 @@ class ShardedRecords:
 
     def _numbers(self, pattern: str) -> Sequence[int]:
         if (partition := partition_in(pattern)) is not None:
-            return (partition % len(self._shards),)
+            return (self._spread.shard_with(partition),)
         run = run_in(pattern)
         if run == ANY_RUN:
             return range(len(self._shards))

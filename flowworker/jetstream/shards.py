@@ -39,9 +39,13 @@ class Spread(NamedTuple):
     partitions: int
     shards: int = 1
 
+    def shard_with(self, partition: int) -> int:
+        """The number of the shard that has a partition."""
+        return partition % self.shards
+
     def shard_of(self, run: str) -> int:
         """The number of the shard that has everything of a run."""
-        return partition_of(run, self.partitions) % self.shards if self.shards > 1 else 0
+        return self.shard_with(partition_of(run, self.partitions)) if self.shards > 1 else 0
 
 
 ALONE = Spread(1)
@@ -90,7 +94,7 @@ class Shard:
         self._timer = f"{namespace}.timer{behind}."
         self.timer_due_prefix = f"{self._timer}due."
         self.step_subjects = [f"{self.step_prefix}>", f"{self._timer}>"]
-        mine = range(number, spread.partitions, spread.shards)
+        mine = (one for one in range(spread.partitions) if spread.shard_with(one) == number)
         tokens = [f"{partition}." for partition in mine] if spread.shards > 1 else [""]
         self.event_subjects = [f"{namespace}.event.{token}>" for token in tokens]
 

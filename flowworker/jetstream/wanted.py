@@ -25,7 +25,7 @@ async def handlers_wanted(api: Api, names: Names, queue: str) -> Counter[str]:
     found: Counter[str] = Counter()
     for shard in names.shards:
         query = {"seq": 1, "next_by_subj": shard.queue(queue)}
-        for _ in range(OLDEST // len(names.shards)):
+        for _ in range(max(1, OLDEST // len(names.shards))):
             message = await api.message(shard.steps, query)
             if message is None:
                 break

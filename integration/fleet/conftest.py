@@ -58,13 +58,8 @@ def run() -> str:
 @pytest_asyncio.fixture
 async def empty_fleet(fleet_server: EmbeddedServer, tmp_path: Path) -> AsyncIterator[Fleet]:
     """Nothing but a namespace with the workflows registered; tests start processes themselves."""
-    fleet = Fleet(fleet_server, f"f{uuid.uuid4().hex[:8]}", tmp_path)
-    async with connected(fleet):
-        try:
-            yield fleet
-        finally:
-            fleet.stop()
-            print(fleet.logs())
+    async with opened(Fleet(fleet_server, f"f{uuid.uuid4().hex[:8]}", tmp_path)) as fleet:
+        yield fleet
 
 
 @pytest_asyncio.fixture
@@ -72,6 +67,17 @@ async def fleet(empty_fleet: Fleet) -> Fleet:
     """A coordinator and two workers."""
     start_all(empty_fleet)
     return empty_fleet
+
+
+@asynccontextmanager
+async def opened(fleet: Fleet) -> AsyncIterator[Fleet]:
+    """Connected, until its processes are stopped and their logs shown."""
+    async with connected(fleet):
+        try:
+            yield fleet
+        finally:
+            fleet.stop()
+            print(fleet.logs())
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from flowworker.jetstream.client.options import ConnectionOptions
 from flowworker.jetstream.names import Names
 from flowworker.jetstream.shards import Spread
 from integration.cli.commands import Commands
-from integration.fleet.conftest import connected, start_all
+from integration.fleet.conftest import opened, start_all
 from integration.fleet.fleet import Fleet
 from tests.support.waiting import WAIT_LIMIT, eventually
 
@@ -43,16 +43,11 @@ def commands(fleet_server: EmbeddedServer, namespace: str) -> Commands:
 
 
 @pytest_asyncio.fixture
-async def sharded(
+async def sharded(  # by `commands`, which has made the namespace
     commands: Commands, fleet_server: EmbeddedServer, namespace: str, tmp_path: Path
 ) -> AsyncIterator[Fleet]:
-    fleet = Fleet(fleet_server, namespace, tmp_path)
-    async with connected(fleet):
-        try:
-            yield fleet
-        finally:
-            fleet.stop()
-            print(fleet.logs())
+    async with opened(Fleet(fleet_server, namespace, tmp_path)) as fleet:
+        yield fleet
 
 
 @pytest_asyncio.fixture

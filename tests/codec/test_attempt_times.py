@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import attempt_events
+from flowworker.codec.json import encode
 from flowworker.core.status import Outcome
 from tests.codec.test_cloudevents import STEP, settled
 
@@ -23,5 +24,6 @@ def test_only_an_end_says_when_the_attempt_began():
     kept = settled(number=0, kept_from="r0")
 
     assert (begun.data.at, begun.data.started_at) == (6.0, 0.0)
+    assert b"started_at" not in encode(begun)  # only the default itself is left out
     assert kept is not None
     assert kept.data.started_at == 0.0

@@ -10,7 +10,7 @@ __all__ = [
     "stream_specs",
 ]
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from flowworker.core.status import Priority
@@ -101,10 +101,11 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
 
 def _of_shard(spec: StreamSpec, spread: Spread) -> StreamSpec:
     """A stream that says of how many it is one, if they are several."""
-    if spread.shards > 1:
-        numbers = {PARTITIONS: str(spread.partitions), SHARDS: str(spread.shards)}
-        spec.config["metadata"] = {**spec.config["metadata"], **numbers}
-    return spec
+    if spread.shards == 1:
+        return spec
+    numbers = {PARTITIONS: str(spread.partitions), SHARDS: str(spread.shards)}
+    metadata = {**spec.config["metadata"], **numbers}
+    return replace(spec, config={**spec.config, "metadata": metadata})
 
 
 def _common(options: TopologyOptions) -> dict[str, Any]:

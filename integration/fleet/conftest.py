@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ async def standing_fleet(standing_processes: Fleet) -> AsyncIterator[Fleet]:
     fleet = standing_processes
     async with connected(fleet):
         if not fleet.processes:
-            start_all(fleet)
+            await start_all(fleet)
         yield fleet
         print(fleet.logs())
 
@@ -65,7 +66,7 @@ async def empty_fleet(fleet_server: EmbeddedServer, tmp_path: Path) -> AsyncIter
 @pytest_asyncio.fixture
 async def fleet(empty_fleet: Fleet) -> Fleet:
     """A coordinator and two workers."""
-    start_all(empty_fleet)
+    await start_all(empty_fleet)
     return empty_fleet
 
 
@@ -90,7 +91,13 @@ async def connected(fleet: Fleet) -> AsyncIterator[None]:
         yield
 
 
-def start_all(fleet: Fleet) -> None:
-    fleet.start("coordinator")
+async def start_all(fleet: Fleet) -> None:
+    """Begin, and wait until commands are taken in: one that waited long is rejected much later."""
+    coordinator = fleet.start("coordinator")
     fleet.start("worker")
     fleet.start("worker")
+
+    async def is_ready() -> bool:
+        return await fleet.readiness(coordinator) == HTTPStatus.OK
+
+    await fleet.until(is_ready)

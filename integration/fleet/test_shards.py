@@ -78,7 +78,7 @@ async def held(api: Api, stream: str) -> int:
 async def test_each_shard_has_its_runs_and_each_run_all_of_its_own(sharded, commands, api):
     # Given runs of which some wait for a retry, some fan out, some wait for a human
     fleet, client = sharded, sharded.client
-    start_all(fleet)
+    await start_all(fleet)
     of = {"chain": RUNS[:8], "retried": RUNS[8:16], "human": RUNS[16:]}
     for workflow, runs in of.items():
         given = {"failures": 2} if workflow == "retried" else {}
@@ -141,7 +141,7 @@ async def test_what_is_retained_no_longer_is_gone_from_each_shard(sharded, api):
 
 async def test_a_queue_that_pauses_hands_nothing_out_of_any_shard(sharded, commands):
     fleet = sharded
-    start_all(fleet)
+    await start_all(fleet)
     await said(commands, "pause", "--queue", "default")
     for run in RUNS:
         await fleet.client.start("chain", run_id=run)
@@ -157,7 +157,7 @@ async def test_a_queue_that_pauses_hands_nothing_out_of_any_shard(sharded, comma
 
 async def test_a_backup_has_all_shards(sharded, commands, tmp_path):
     fleet, folder = sharded, str(tmp_path / "backup")
-    start_all(fleet)
+    await start_all(fleet)
     for run in RUNS:
         await fleet.client.start("chain", run_id=run)
     await asyncio.gather(*(fleet.client.result(run, WAIT_LIMIT) for run in RUNS))

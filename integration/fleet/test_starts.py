@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from flowworker.core.status import RunStatus
 from flowworker.embedded import EmbeddedServer
 from integration.fleet.fleet import Fleet
-from tests.support.waiting import WAIT_LIMIT, quiet_for
+from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
 
@@ -104,7 +104,7 @@ async def test_a_bad_command_yields_one_rejection_and_harms_nobody(
     rejected = await connection.subscribe(f"{standing_fleet.namespace}.workflow.rejected")
 
     await connection.publish(f"{standing_fleet.namespace}.{subject}", body, headers=headers or None)
-    event = json.loads((await rejected.next_msg(30)).data)
+    event = json.loads((await rejected.next_msg(WAIT_LIMIT)).data)
     result = await standing_fleet.client.run("strict", {"order_id": 1}, timeout=WAIT_LIMIT)
 
     assert reason in event["data"]["reason"]
@@ -116,15 +116,19 @@ async def test_an_id_whose_start_was_rejected_may_be_used_again(fleet: Fleet, co
     jetstream, headers = connection.jetstream(), {"Nats-Msg-Id": RUN}
     rejected = await connection.subscribe(f"{fleet.namespace}.workflow.rejected")
     await jetstream.publish(f"{fleet.namespace}.start.nothing", b"{}", headers=headers)
-    await rejected.next_msg(30)
+    await rejected.next_msg(WAIT_LIMIT)
     config = (await jetstream.stream_info(f"{fleet.namespace.upper()}_COMMANDS")).config
     await jetstream.update_stream(config, duplicate_window=0.1)  # instead of ten seconds
-    await quiet_for(0.5)  # by the server's clock
 
     completed = await connection.subscribe(f"{fleet.namespace}.workflow.completed")
-    await jetstream.publish(f"{fleet.namespace}.start.chain", b"{}", headers=headers)
 
-    event = json.loads((await completed.next_msg(30)).data)
+    async def is_stored() -> bool:
+        subject = f"{fleet.namespace}.start.chain"
+        return not (await jetstream.publish(subject, b"{}", headers=headers)).duplicate
+
+    await fleet.until(is_stored)
+
+    event = json.loads((await completed.next_msg(WAIT_LIMIT)).data)
     assert event["data"]["id"] == RUN
 
 

@@ -42,10 +42,12 @@ if TYPE_CHECKING:
 WORKERS = 2
 CHAINS, LENGTH = 62, 10
 SMALL, ONE_CHAIN, WIDE_RUN = "small runs", f"{CHAINS} runs of a chain", f"a run of {CHAINS} chains"
+LONG, IN_TURN = "one long chain", "small runs, one after the other"
+"""What a long chain is like: there is one step at a time, which shares nothing with others."""
 
 
 class Shape(Struct, frozen=True):
-    """Runs of one workflow, all at once.
+    """Runs of one workflow, so many at once, and then as many again.
 
     Attributes:
         steps: of all of them together.
@@ -55,6 +57,7 @@ class Shape(Struct, frozen=True):
     steps: int
     runs: int = 1
     given: bytes = b"{}"
+    turns: int = 1
 
 
 class Measured(Struct):
@@ -66,13 +69,14 @@ class Measured(Struct):
 
 
 class Found(Struct):
-    """Everything; ratios are to `SMALL`, but for the chains, which are to each other."""
+    """Everything; ratios are to `SMALL`, but for those of the names of two shapes."""
 
     setup: Setup
     steps: dict[str, int]
     measured: dict[str, Measured]
     cpu_ratios: dict[str, float]
     one_run_to_many: float
+    long_to_in_turn: float
 
 
 def shapes(own: Sequence[Workflow], size: int) -> dict[str, Shape]:
@@ -88,8 +92,9 @@ def shapes(own: Sequence[Workflow], size: int) -> dict[str, Shape]:
     items = encode({"items": list(range(size))})
     found = {
         SMALL: Shape(small, size, size // len(small.steps)),
+        IN_TURN: Shape(small, longest, turns=longest // len(small.steps)),
         f"{size - 1:,} steps side by side, and a join": Shape(parallel, size),
-        f"a chain of {longest:,}": Shape(long, longest),
+        LONG: Shape(long, longest),
         f"a loop of {size:,} instances, and a join": Shape(loop(None), size + 1, given=items),
         f"a mosaic of {len(graph.steps):,}": Shape(graph, len(graph.steps)),
         WIDE_RUN: Shape(of_chains, CHAINS * LENGTH),
@@ -123,12 +128,15 @@ async def measured(fleet: BenchFleet, every: dict[str, Shape], times: int) -> Fo
         found,
         {name: each / cpu[SMALL] for name, each in cpu.items()},
         rate[WIDE_RUN] / rate[ONE_CHAIN],
+        cpu[LONG] / cpu[IN_TURN],
     )
 
 
 async def _execute(fleet: BenchFleet, backend: Backend, shape: Shape, into: Measured) -> None:
     before = fleet.cpu()
-    seconds = await at_once(backend, shape.runs, shape.workflow.name, shape.given)
+    seconds = 0.0
+    for _ in range(shape.turns):
+        seconds += await at_once(backend, shape.runs, shape.workflow.name, shape.given)
     used = {name: 1e3 * (cpu - before[name]) / shape.steps for name, cpu in fleet.cpu().items()}
     into.rate.append(shape.steps / seconds)
     into.cpu.append(sum(used.values()))
@@ -147,7 +155,10 @@ def table(found: Found) -> list[str]:
             f"{statistics.median(each.cpu):.2f} ms | {found.cpu_ratios[name]:.2f} |"
         )
     lines.append("")
-    lines.append(f"{WIDE_RUN} to {ONE_CHAIN}, steps/s: {found.one_run_to_many:.2f}")
+    lines.append(
+        f"{WIDE_RUN} to {ONE_CHAIN}, steps/s: {found.one_run_to_many:.2f}; {LONG} to {IN_TURN}, "
+        f"processor time per step: {found.long_to_in_turn:.2f}"
+    )
     return lines
 
 

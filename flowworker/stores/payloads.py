@@ -201,12 +201,9 @@ class PayloadStore:
             raise CorruptRecord(payload.key, data, "size or digest do not match")
         return data
 
-    async def forget(self, run: str, sender: str, name: str, digest: str = "") -> None:
-        """Remove what `pack` may have stored of bytes with that digest; there may be nothing.
-
-        Without a digest, of all bytes under that name. Sealed ones have a digest that nobody knows.
-        """
-        await self._records.purge(f"{_key(f'{run}.{sender}.{name}', digest or '*')}.*")
+    async def forget(self, run: str, sender: str, name: str) -> None:
+        """Remove what `pack` may have stored under that name, whatever it was."""
+        await self._records.purge(f"{_key(f'{run}.{sender}.{name}', '*')}.*")
 
     async def drop(self, stored: Stored) -> None:
         """Remove one payload."""

@@ -176,6 +176,20 @@ async def test_a_second_start_that_was_answered_and_comes_again_is_not_rejected(
         await door.take(door.naming(stored))
 
 
+@pytest.mark.parametrize("sequence", [1, 2])
+async def test_only_what_was_kept_for_a_second_start_is_dropped(backend, door, sequence):
+    large = encode({"text": "x" * 100_000})
+    await door.take(door.message(large))
+    kept = await backend.payloads.keys(">")
+    second = door.message(large)
+    second.sequence, second.time = sequence, second.time + 60.0  # 1: of a commands stream made anew
+
+    await door.take(second)
+
+    assert len(kept) == 1
+    assert await backend.payloads.keys(">") == kept
+
+
 async def test_a_run_of_a_stream_that_is_gone_is_not_taken_for_this_one(door):
     message = door.message(run="")
     await door.take(message)

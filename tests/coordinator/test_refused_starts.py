@@ -25,7 +25,7 @@ from flowworker.stores.sealing import INPUT
 from tests.coordinator.refusing import LARGE, Door
 
 FIRST, SECOND = "first", "second"
-SCHEMA = {"properties": {"password": {"secret": True}}}
+SCHEMA = {"properties": {"password": {"secret": True}, "by": {"default": "hand"}}}
 HELD_UP = 30.0
 
 
@@ -90,8 +90,8 @@ async def test_an_earlier_start_takes_no_id_from_a_later_one_that_was_refused(do
     first, second = door.message(SECOND), door.message(SECOND)
     assert not await door.take(second)
     await door.end(FIRST)
-
     assert not await door.take(first)
+    assert await door.left_of(SECOND) == []
 
 
 @pytest.mark.parametrize("forgotten", [False, True])

@@ -39,7 +39,7 @@ from flowworker.coordinator.commands.run_limits import RunLimits, limited, may_r
 from flowworker.coordinator.commands.uploads import Gone, load_upload, open_sealed
 from flowworker.coordinator.limits.gate import TurnedAway
 from flowworker.coordinator.results import brief_result
-from flowworker.core.ids import COORDINATOR, origin_of
+from flowworker.core.ids import origin_of
 from flowworker.core.limit import Strategy
 from flowworker.core.payload import Stored
 from flowworker.core.records import RunRecord
@@ -141,11 +141,7 @@ class Starts:
                 raise
             record, revision = found[0], 0  # it may have gone on since it was created
             if record.origin != _origin(delivery):
-                await self._forget(run, delivery)
-                if record.refused:
-                    await self._say_beside_again(run, delivery)
-                    await self.entrance.make_way(record, delivery.sequence)
-                await self._again(workflow, delivery, record)
+                await self._beside(workflow, delivery, record)
             if record.status not in {RunStatus.RUNNING, RunStatus.PENDING}:
                 if record.is_asking:  # it ended before it was listed: recovery does the rest of it
                     await self._runs.index(entry_of(record, RunStatus.PENDING))
@@ -172,13 +168,25 @@ class Starts:
         if revision:
             self._metrics.runs_started[record.workflow].inc()
 
-    async def _forget(self, run: str, delivery: Delivery) -> None:
-        """Drop what was kept for this message, under a name that no other message's input has."""
-        with suppress(Rejected):
-            digest = sha256(delivery.data).hexdigest()
-            if delivery.headers.get(FLOW_INPUT) == STORED:
-                digest = reference_of(run, delivery).digest
-            await self._payloads.forget(run, COORDINATOR, input_name(_origin(delivery)), digest)
+    async def _beside(self, workflow: str, delivery: Delivery, record: RunRecord) -> None:
+        """Answer a start whose id another one has. What was kept for it is dropped with that."""
+        if not record.refused:
+            await self._forget(record, delivery)
+            await self._again(workflow, delivery, record)
+            return
+        try:
+            if is_late(delivery, self._clock.now()):
+                before = await rejected_beside(self._stores, record.run, delivery)
+                if before is not None:
+                    raise before
+            await self.entrance.make_way(record, delivery.sequence)
+        except Rejected:  # else it may be a run yet
+            await self._forget(record, delivery)
+            raise
+
+    async def _forget(self, record: RunRecord, delivery: Delivery) -> None:
+        if (name := input_name(_origin(delivery))) != input_name(record.origin):
+            await forget_input(self._payloads, record.run, name)
 
     async def _input(self, start: Start) -> bytes:
         match start.payload:
@@ -198,13 +206,6 @@ class Starts:
             before = await refused_before(self._stores, run, delivery)
             if before is not None:
                 await forget_input(self._payloads, run, input_name(_origin(delivery)))
-                raise before
-
-    async def _say_beside_again(self, run: str, delivery: Delivery) -> None:
-        """Raise Rejected if this message was, when another start had its id that is refused now."""
-        if is_late(delivery, self._clock.now()):
-            before = await rejected_beside(self._stores, run, delivery)
-            if before is not None:
                 raise before
 
     async def _new(self, start: Start, delivery: Delivery) -> RunRecord:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+from msgspec import Raw
 from msgspec.structs import replace
+from prometheus_client import CollectorRegistry
 
 from flowworker.client import PauseView
 from flowworker.codec.pauses import Pausable
+from flowworker.coordinator.driving.holding import Holding
 from flowworker.core.admission import RunConcurrency
-from flowworker.core.ids import run_id_of_sequence
+from flowworker.core.event_types import EventType
+from flowworker.core.ids import event_id, origin_of, run_id_of_sequence
 from flowworker.core.model import Workflow
 from flowworker.core.paused import Paused
+from flowworker.core.payload import Inline
+from flowworker.core.records import RunRecord
 from flowworker.core.standing import PauseRecord
 from flowworker.core.status import RunStatus
 from flowworker.errors import InvalidInput, NotFound, ResultTimeout
 from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
+from flowworker.telemetry.metrics import Metrics
 from flowworker.testing.clock import settle
 from tests.coordinator.resting import RUN, World
 from tests.coordinator.scheduling import BEGIN, act
@@ -254,3 +264,37 @@ async def test_runs_that_heard_are_left_alone(world):
 
     assert world.rebuilt - before <= 1
     assert await world.history() == events
+
+
+class Memory:
+    """Runs, as a coordinator has them in memory."""
+
+    def __init__(self, record):
+        self.held = {record.run: SimpleNamespace(state=SimpleNamespace(record=record))}
+
+    def get(self, run):
+        return self.held.get(run)
+
+    def records(self, _workflow):
+        return [live.state.record for live in self.held.values()]
+
+    def forget(self, live):
+        del self.held[live.state.record.run]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_who_has_missed_the_end_of_a_run_forgets_it_with_the_next_pause(backend, ended):
+    stores = stores_of(backend)
+    record = RunRecord(RUN, NAPS.name, "1", RunStatus.RUNNING, Inline(Raw(b"{}")), 1.0)
+    if ended:
+        end = event_id(RUN, EventType.FAILED)
+        await backend.events.publish(RUN, EventType.FAILED, b"{}", end)
+    said = PauseRecord(2.0, origin_of(7, 2.0), paused=Paused("the bank is down"))
+    await stores.pauses.save(Pausable.WORKFLOW, NAPS.name, said, 0)
+    memory = Memory(record)
+
+    await Holding(stores, None, Metrics(CollectorRegistry())).look({0: memory})
+
+    assert (memory.held == {}) is ended
+    types = [event.type for event in await backend.events.history(RUN)]
+    assert (EventType.HELD in types) is not ended

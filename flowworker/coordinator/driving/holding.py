@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from flowworker.codec.index import Entry
     from flowworker.coordinator.history import History
+    from flowworker.coordinator.live import LiveRun
     from flowworker.core.records import RunRecord
     from flowworker.core.standing import PauseRecord
     from flowworker.stores.stores import Stores
@@ -59,8 +60,12 @@ _BEGUN = tuple(status for status in ACTIVE if status is not RunStatus.PENDING)
 class Driven(Protocol):
     """The runs of one partition, as long as it is driven."""
 
-    def get(self, run: str) -> object | None:
+    def get(self, run: str) -> LiveRun | None:
         """A run if it is in memory."""
+        ...
+
+    def forget(self, live: LiveRun) -> None:
+        """Hold it no more."""
         ...
 
     def records(self, workflow: str) -> list[RunRecord]:
@@ -95,26 +100,27 @@ class Holding:
         said = self._said.get(record.workflow)
         return said is not None and is_owed(said, record)
 
-    async def tell(self, record: RunRecord, history: History | None = None) -> None:
-        """Let a run hear what was said last of its workflow, if it is to.
+    async def tell(self, record: RunRecord, history: History | None = None) -> bool:
+        """Let a run hear what was said last of its workflow, if it is to; False if it has ended.
 
         A `history` of it has that afterwards. What is in it, and not followed yet, is not said
         again.
         """
         said = self._said.get(record.workflow)
         if said is None or not is_owed(said, record):
-            return
+            return True
         kind = EventType.RELEASED if said.paused is None else EventType.HELD
         detail = str(sequence_of(said.last))  # one command is one event of a run
         if history is not None and event_id(record.run, kind, detail) in history:
-            return
+            return True
         data, what = _data(record, said), f"pause of {record.workflow}"
         try:
             event = await publish_to_run(self._backend, record, what, kind, data, detail)
         except Rejected:
-            return  # it has ended meanwhile
+            return False
         if history is not None:
             history.add(event)
+        return True
 
     async def look(self, partitions: Mapping[int, Driven]) -> None:
         """Read again, and compare with all runs that are driven what has changed for them."""
@@ -138,7 +144,10 @@ class Holding:
         """Those in memory first: another that comes to be there is compared by itself."""
         for runs in partitions.values():
             for record in runs.records(workflow):
-                await self.tell(record)
+                ended = not await self.tell(record)
+                # Another one has driven it: what is said of it once it is removed would stay
+                if ended and (live := runs.get(record.run)) is not None:
+                    runs.forget(live)
         for status in _BEGUN:
             listed = await self._runs.listed(status, workflow)
             absent = [one.run for one in listed if self._is_absent(one, said, partitions)]

@@ -40,6 +40,8 @@ def test_of_many_steps_those_are_shown_that_one_looks_for(page, wide):
     expect(steps).to_have_count(1)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("find=part-07"))
+    # Whatever is typed before that view has come is overwritten by it
+    expect(page.get_by_role("link", name="All")).to_have_attribute("href", re.compile("part-07"))
     page.get_by_role("searchbox", name="Find").fill("nothing like that")
     expect(page.get_by_text("No step is like that.")).to_be_visible()
 

@@ -47,10 +47,12 @@ LONG, IN_TURN = "one long chain", "small runs, one after the other"
 
 
 class Shape(Struct, frozen=True):
-    """Runs of one workflow, so many at once, and then as many again.
+    """Runs of one workflow.
 
     Attributes:
         steps: of all of them together.
+        runs: at once.
+        turns: how often so many, one turn after the other.
     """
 
     workflow: Workflow
@@ -69,7 +71,7 @@ class Measured(Struct):
 
 
 class Found(Struct):
-    """Everything; ratios are to `SMALL`, but for those of the names of two shapes."""
+    """Everything; ratios are to `SMALL`, but for the last two, whose names say to what."""
 
     setup: Setup
     steps: dict[str, int]

@@ -106,7 +106,7 @@ def check_steering(
     if not isinstance(fact, Steered):
         return
     why, followed = _steered(truth.record, fact.of_workflow)
-    excused = truth.over or is_of_earlier_run(event.data, truth.created.origin)
+    excused = truth.over or is_of_earlier_run(event.data.origin, truth.created.origin)
     expect(followed >= fact.at or excused, "a pause was not followed", event.id)
     if not fact.pauses or why is None or followed != fact.at:
         return

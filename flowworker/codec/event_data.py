@@ -32,7 +32,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
         actor: who answered an approval, or asked for a pause.
         input, output: of the run or the step, inline when small.
         priority, origin, sent, reply_to, trace, trace_state, rerun_of, labels: of a started run, as
-            in its record. `origin` also of one that is asked something while it waits for a limit.
+            in its record. `origin` also of one that is asked something before it begins.
         kept_from: the run that has executed a step which a rerun keeps.
         parent, depth: of a started run that is a child, as in its record.
         schedule: of a started run that a schedule has begun, as in its record.

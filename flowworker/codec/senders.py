@@ -18,6 +18,7 @@ __all__ = [
     "check_sender",
     "is_consistent",
     "is_of_earlier_run",
+    "is_of_later_run",
     "published",
     "refusal",
 ]
@@ -29,7 +30,6 @@ from flowworker.core.ids import COORDINATOR, sequence_of
 
 if TYPE_CHECKING:
     from flowworker.codec.cloudevents import CloudEvent
-    from flowworker.codec.event_data import EventData
     from flowworker.core.graph import Plan
 
 OF_WORKERS = frozenset(
@@ -80,16 +80,21 @@ def published(subject: str, event: CloudEvent, stored: float) -> Published:
 def check_sender(run: str, said: Published, plan: Plan, origin: str = "") -> None:
     """Raise Refused unless it is about the run of that origin, and its sender can know that."""
     event = said.event
-    if is_of_earlier_run(event.data, origin):
+    if is_of_earlier_run(event.data.origin, origin):
         raise Refused("it is about a run that had the id before, and was refused")
     why = refusal(run, said.sender, event.type, event.id, event.data.step, plan)
     if why:
         raise Refused(why)
 
 
-def is_of_earlier_run(data: EventData, origin: str) -> bool:
-    """Whether an event is about a run that had the id before the one with that origin."""
-    return bool(data.origin) and sequence_of(data.origin) < sequence_of(origin)
+def is_of_earlier_run(said: str, origin: str) -> bool:
+    """Whether what names an origin is about a run that had the id before the one with `origin`."""
+    return bool(said) and sequence_of(said) < sequence_of(origin)
+
+
+def is_of_later_run(said: str, origin: str) -> bool:
+    """Whether what names an origin is about a run that has the id after the one with `origin`."""
+    return sequence_of(said) > sequence_of(origin)
 
 
 def is_consistent(run: str, sender: str, subject: str, event_type: str, identity: str) -> bool:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.facts import to_fact
 from flowworker.codec.json import UNREADABLE
-from flowworker.codec.senders import is_of_earlier_run, refusal
+from flowworker.codec.senders import is_of_earlier_run, is_of_later_run, refusal
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import HumanDecided
 from flowworker.core.ids import COORDINATOR, instance_id
@@ -47,6 +47,7 @@ _REQUESTS = frozenset(
 _DECODED = {*_REQUESTS, EventType.WAITING_HUMAN}
 _TYPES = frozenset(EventType)
 _OF_RUNS = _TYPES - {EventType.REJECTED}
+_OF_AN_ORIGIN = {*_REQUESTS, EventType.STARTED}
 
 
 class _Glimpse(Struct):
@@ -60,6 +61,7 @@ class _About(Struct):
     index: int | None = None
     revision: int = 0
     at: float = 0.0
+    origin: str = ""
 
     @property
     def step(self) -> str:
@@ -102,6 +104,7 @@ class History:
         self._waiting: set[str] = set()
         self._latest: dict[str, tuple[int, float]] = {}
         self._started: float | None = None
+        self._later: float | None = None
         for stored in history:
             with suppress(*UNREADABLE):
                 self._read(stored)
@@ -149,6 +152,8 @@ class History:
             now: epoch seconds.
             unbegun: the run's record says that it has not begun.
         """
+        if self._later is not None and may_be_unseen(self._later, now):
+            return True  # the record is of a run that had the id before
         if unbegun and self._started is not None and may_be_unseen(self._started, now):
             return True
         shown = {step: entry[1] for step, entry in steps.items()} | {"": revision}
@@ -180,8 +185,9 @@ class History:
         if event.type is EventType.WAITING_HUMAN:
             self._waits(event.data.step)
             return
-        is_asked = event.type in _REQUESTS and not is_of_earlier_run(event.data, self._origin)
-        fact = to_fact(event) if is_asked else None
+        if event.type not in _REQUESTS or is_of_earlier_run(event.data.origin, self._origin):
+            return
+        fact = to_fact(event)
         if isinstance(fact, HumanDecided):
             self._answered(fact)
         elif fact is not None:
@@ -191,6 +197,8 @@ class History:
         """Keep the latest revision that was published of each record."""
         if event_type == EventType.STARTED:  # of whichever revision, if it was to begin later
             self._started = data.at
+        if event_type in _OF_AN_ORIGIN and is_of_later_run(data.origin, self._origin):
+            self._later = data.at
         if data.kind is None:  # of the run, which must exist for that
             key, revision = "", max(data.revision, 1)
         else:

@@ -101,7 +101,7 @@ def test_what_was_asked_of_a_refused_run_is_not_meant_for_the_next_one(about, or
     event = CloudEvent(identity, "/ns/flow/r1", asked, "now", EventData(id=RUN, origin=about))
     said = published(f"event.3.r1.{COORDINATOR}.{asked}", event, 7.0)
 
-    assert is_of_earlier_run(event.data, origin) is earlier
+    assert is_of_earlier_run(event.data.origin, origin) is earlier
     if earlier:
         with pytest.raises(Refused, match="had the id before"):
             check_sender(RUN, said, PLAN, origin)

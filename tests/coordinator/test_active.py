@@ -12,6 +12,7 @@ from flowworker.codec.cloudevents import EventData, cloud_event, run_started_eve
 from flowworker.codec.senders import Published
 from flowworker.coordinator.driving.active import ActiveRuns
 from flowworker.coordinator.live import LiveRun
+from flowworker.core.admission import Admission
 from flowworker.core.attempt import Attempt
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import CancelRequested, RunStarted
@@ -32,6 +33,7 @@ from tests.support.backends import memory
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
 RUN = "r1"
+RECORD = RunRecord(RUN, "two", plan_of(FLOW).hash, RunStatus.RUNNING, EMPTY, 0.0)
 FIRST = Attempt(Kind.RUN, 1, 1)
 
 
@@ -61,27 +63,31 @@ def hands():
 
 
 @pytest.fixture
-async def runs(hands):
+async def stores():
     async with memory(partitions=1) as backend:
         stores = stores_of(backend)
         await stores.definitions.register(FLOW)
-        record = RunRecord(RUN, "two", plan_of(FLOW).hash, RunStatus.RUNNING, EMPTY, 0.0)
-        revision = await stores.runs.save(record, 0)
-        metrics = Metrics(CollectorRegistry())
-        runs = ActiveRuns(
-            stores,
-            shared_of(stores, hands),
-            lambda: 10,
-            lambda run: False,
-            ManualClock(),
-            metrics,
-        )
-        event = run_started_event("ns", record, revision)
-        live = await runs.view(RUN, said(event), generation=0, redelivered=False)
-        assert live is not None
-        await runs.follow(live, RunStarted())
-        hands.restored = 0
-        yield runs
+        yield stores
+
+
+@pytest.fixture
+async def runs(hands, stores):
+    revision = await stores.runs.save(RECORD, 0)
+    metrics = Metrics(CollectorRegistry())
+    runs = ActiveRuns(
+        stores,
+        shared_of(stores, hands),
+        lambda: 10,
+        lambda run: False,
+        ManualClock(),
+        metrics,
+    )
+    event = run_started_event("ns", RECORD, revision)
+    live = await runs.view(RUN, said(event), generation=0, redelivered=False)
+    assert live is not None
+    await runs.follow(live, RunStarted())
+    hands.restored = 0
+    return runs
 
 
 @pytest.mark.parametrize(
@@ -119,6 +125,19 @@ async def test_of_whom_an_event_comes_at_once_is_not_taken_for_gone_yet(runs):
 
     # Unless it is in the stream for so long that there is none
     assert await runs.rebuild("new", cause=said(event, "default", now - 61.0)) is None
+
+
+async def test_an_answer_may_be_older_than_the_run_that_has_the_id_now(runs, stores):
+    # Given a start that was refused, as an old answer shows it, and a pause of the next one
+    now = ManualClock().now()
+    refused = replace(RECORD, run="r2", origin="4@8.0", admission=Admission((), refused="full"))
+    await stores.runs.save(refused, 0)
+    data = EventData("r2", at=now, origin="5@9.0")
+    event = cloud_event("ns", EventType.PAUSED, data, now, "7")
+
+    # Then the pause is not taken for one of what is refused
+    with pytest.raises(Unavailable, match="what was read of run r2 is stale"):
+        await runs.rebuild("r2", cause=said(event))
 
 
 @pytest.mark.parametrize(

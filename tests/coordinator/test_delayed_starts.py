@@ -11,6 +11,7 @@ from flowworker.codec.facts import read_event
 from flowworker.codec.keys import RETENTION, START
 from flowworker.coordinator.commands.entrance import Entrance
 from flowworker.core.event_types import EventType
+from flowworker.core.ids import time_of
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.errors import RunIdTaken
@@ -126,6 +127,9 @@ async def test_a_run_is_stopped_before_it_begins(world, action):
     view = await world.client.status(RUN)
     assert (view.status, view.error) == (RunStatus.CANCELLED, "no longer")
     assert await types(world) == ["scheduled", "cancel_requested", "cancelled"]
+    # Nothing else says of which run with that id it was asked
+    requested = (await world.client.history(RUN))[1]
+    assert time_of(requested["data"]["origin"]) == BEGIN
 
 
 async def test_a_run_that_was_stopped_before_it_was_announced_is_not_announced(world, monkeypatch):

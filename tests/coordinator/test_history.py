@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
@@ -54,6 +55,18 @@ def test_requests_to_a_run_that_had_the_id_before_are_left_out():
 
     assert History(RUN, None, found, "5@9.000000").requests == []
     assert History(RUN, None, found, "4@8.000000").requests == [CancelRequested("why")]
+
+
+@pytest.mark.parametrize("event_type", [EventType.CANCEL_REQUESTED, EventType.STARTED])
+def test_a_record_of_a_run_that_had_the_id_before_is_stale(event_type):
+    of_later = event(event_type, origin="5@9.000000")
+    found = [stored(of_later.type, encode(of_later))]
+
+    before, same = (History(RUN, None, found, origin) for origin in ("4@8.0", "5@9.000000"))
+
+    assert before.is_ahead(3, {}, now=59.0)
+    assert not before.is_ahead(3, {}, now=61.0)  # then it is what there is
+    assert not same.is_ahead(3, {}, now=59.0)
 
 
 def test_requests_come_in_their_order():
@@ -178,6 +191,14 @@ def test_a_worker_is_believed_about_its_own_steps():
 
     assert completed.id in history
     assert history.is_ahead(3, {"a": (None, 4)}, now=10.0)
+
+
+def test_a_worker_is_not_believed_about_a_run_that_is_to_have_the_id():
+    forged = of_step(5)
+    forged = replace(forged, data=replace(forged.data, origin="5@9.0"))
+
+    assert forged.id in (history := said(forged))
+    assert not history.is_ahead(3, {"a": (None, 5)}, now=10.0)
 
 
 @pytest.mark.parametrize(

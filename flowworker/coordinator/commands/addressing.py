@@ -77,14 +77,14 @@ async def publish_to_run(
     Raises:
         Rejected: the run has ended.
     """
-    if not record.is_early:
+    if record.is_early:  # else the start says so; it may never begin, and its id be used again
+        data = replace(data, origin=record.origin)
+    else:
         # A run's start comes first, though the coordinator that created it may have died.
         started = run_started_event(backend.namespace, record)
         await backend.events.publish(
             record.run, started.type, encode(started), started.id, once=True
         )
-    if record.is_asking:  # it may be refused, and its id be used again
-        data = replace(data, origin=record.origin)
     event = cloud_event(backend.namespace, kind, data, data.at, detail)
     body = encode(event)
     if not await backend.events.publish_before_end(record.run, event.type, body, event.id):

@@ -229,7 +229,7 @@ class Reruns:
             raise
         if past is None:
             return None
-        history = History(of, past.plan, published)
+        history = History(of, past.plan, published, past.record.origin)
         if history.is_ahead(past.revision, past.steps, now):
             raise Unavailable(f"what was read of run {of} is stale")
         due = await self._retention.due(past.record, RETENTION)

@@ -42,7 +42,7 @@ class Cancelling:
             version=record.version,
             reason=why,
             at=now,
-            origin=record.origin if record.is_asking else "",
+            origin=record.origin,
         )
         kind = EventType.CANCEL_REQUESTED
         event = cloud_event(self._backend.namespace, kind, data, now, "limit")

@@ -165,10 +165,16 @@ class World:
         return f"{view.status}: {view.error}" if view.error else view.status.value, left
 
     async def _wait(self) -> None:
-        """Until the run, and all that it has started, is over."""
+        """Until the run, and all that it has started, is over.
+
+        Raises:
+            InvalidInput: it was not started.
+        """
         pause = 1.0
         while self._virtual.moment < LONGEST:
             found = [await self._stores.runs.load(run) for run in await runs_of(self._stores)]
+            if not found:
+                await self._client.status(RUN)
             if found and all(one is None or one[0].status in TERMINAL for one in found):
                 return
             await asyncio.sleep(pause)

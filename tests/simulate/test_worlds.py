@@ -5,8 +5,10 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker import App, parse
+from flowworker.errors import InvalidInput
 from flowworker.simulate import Task, World, shrunk
 from flowworker.simulate.loop import VirtualLoop
 from flowworker.simulate.samples import sample
@@ -47,6 +49,16 @@ def test_a_step_without_a_saga_is_left_done_when_a_later_one_fails(unsafe):
 
     assert LEFT in left
     assert not any("'reserve'" in line or "has not ended" in line for line in left)
+
+
+def test_a_run_that_is_not_started_is_told_at_once(monkeypatch):
+    loop = VirtualLoop()
+    monkeypatch.setattr("flowworker.simulate.world.VirtualLoop", lambda: loop)
+    refusing = replace(SAFE, input_schema={"required": ["amount"]})
+
+    with pytest.raises(InvalidInput, match="run run was not started"):
+        lived(refusing, [1], input={})
+    assert loop.moment < 60.0
 
 
 def test_what_is_harmless_is_not_reported():

@@ -21,6 +21,7 @@ __all__ = [
     "child_run_id",
     "defined_id",
     "event_id",
+    "event_message_id",
     "idempotency_key",
     "index_of",
     "instance_id",
@@ -201,3 +202,12 @@ def reserved_for(run: str) -> str:
 def event_id(run: str, event_type: str, detail: str = "") -> str:
     """Deterministic id of an event: what happens once has one id, however often it is published."""
     return f"{run}/{event_type}/{detail}" if detail else f"{run}/{event_type}"
+
+
+def event_message_id(history: str, event: str) -> str:
+    """Identity of the message by which an event stands in a history.
+
+    It is the event's own id, except in the history of somebody else: one event may stand in both,
+    and the server looks at nothing but this to tell what is a repetition.
+    """
+    return event if event.startswith(f"{history}/") else f"{history}/{event}"

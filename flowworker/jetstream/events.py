@@ -8,7 +8,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from flowworker.core.event_types import ENDS
-from flowworker.core.ids import COORDINATOR, partition_of
+from flowworker.core.ids import COORDINATOR, event_message_id, partition_of
 from flowworker.errors import Conflict, Unavailable
 from flowworker.jetstream.client.headers import EXPECTED, EXPECTED_OF, MSG_ID, encode, identified
 from flowworker.jetstream.history import read_history
@@ -77,11 +77,12 @@ class StreamEventLog:
     ) -> None:
         """Durable when it returns. With `once`, a second one on the same subject is dropped."""
         subject = self._names.event(partition_of(run, self._partitions), run, sender, event_type)
+        message_id = event_message_id(run, event_id)
         if headers or once:
             more = {EXPECTED: "0"} if once else {}
-            block = encode({**(headers or {}), MSG_ID: event_id, **more})
+            block = encode({**(headers or {}), MSG_ID: message_id, **more})
         else:
-            block = identified(event_id)
+            block = identified(message_id)
         try:
             same_server = self._behind and sender == COORDINATOR
             await self._publisher.publish(subject, data, block, same_server=same_server)
@@ -108,7 +109,7 @@ class StreamEventLog:
             if once and await self._last(partition, subject) is not None:
                 return True
             block = {
-                MSG_ID: event_id,
+                MSG_ID: event_message_id(run, event_id),
                 EXPECTED: str(0 if last is None else last.seq),
                 EXPECTED_OF: pattern,
             }

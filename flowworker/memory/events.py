@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.facts import FACT_TYPES
 from flowworker.codec.subjects import public_subject
 from flowworker.core.event_types import ENDS
-from flowworker.core.ids import COORDINATOR, partition_of
+from flowworker.core.ids import COORDINATOR, event_message_id, partition_of
 from flowworker.memory.checks import check_dotted, check_history, check_size, check_token
 from flowworker.memory.dedupe import Window
 from flowworker.memory.queue import Message, Queue
@@ -76,14 +76,15 @@ class MemoryEventLog:
         check_token(sender, "a sender")
         check_dotted(event_type, "an event type")
         check_size(event_type, data)
-        if self._window.find(event_id) is not None:
+        message_id = event_message_id(run, event_id)
+        if self._window.find(message_id) is not None:
             return
         history = self._runs.get(run)
         if once and history is not None and (sender, event_type) in history.types:
             return
         if history is None:
             history = self._runs[run] = _History()
-        self._window.remember(event_id, 0)
+        self._window.remember(message_id, 0)
         history.events.append(StoredEvent(sender, event_type, data))
         history.types.add((sender, event_type))
         partition = partition_of(run, self.partitions)

@@ -156,7 +156,7 @@ class Lanes(Protocol):
 class EventLog(Protocol):
     """Every run's history, in the order in which it was published; one partition per run.
 
-    * Equal `event_id`s within some minutes are stored once.
+    * Equal `event_id`s within some minutes are stored once in a history.
     * Everything stored is published to subscribers of its type as well, at most once.
     * `sender` is the queue for whose worker it is, or `coordinator`: permissions depend on it.
     """

@@ -67,6 +67,20 @@ async def test_equal_ids_are_stored_once(backend, peer):
     assert inbox.bodies == [b"1", b"last"]
 
 
+async def test_one_event_may_stand_in_several_histories(backend, peer):
+    # Given a start that was rejected, as the history of the run says that it was to begin
+    rejected = "run-1/workflow.rejected/7"
+    await backend.events.publish("run-1", EventType.REJECTED, b"1", rejected)
+
+    # When its own says so, in whatever way, and again
+    assert await peer.events.publish_before_end("seq-7", EventType.REJECTED, b"2", rejected)
+    await backend.events.publish("seq-7", EventType.REJECTED, b"3", rejected)
+
+    # Then each has it once
+    assert await bodies(peer.events, "run-1") == [b"1"]
+    assert await bodies(peer.events, "seq-7") == [b"2"]
+
+
 async def test_what_is_to_happen_once_is_stored_once_per_run(backend, peer):
     events = backend.events
     await events.publish("run-1", EventType.STARTED, b"a", "1", once=True)

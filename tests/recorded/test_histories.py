@@ -97,7 +97,7 @@ class Moment:
 
         What is asked is answered as it was then, if what was sent `later` has the answer.
         """
-        history = History(self.record.run, self.plan, self.events)
+        history = History(self.record.run, self.plan, self.events, self.record.origin)
         if not self.record.is_prepared:
             return initial(self.plan, self.record, self.revision), [], history
         now = self.record.created_at + LATER
@@ -175,7 +175,7 @@ def test_at_any_moment_the_same_is_decided_as_then(recording: Recording, run: st
 def test_at_any_moment_nothing_is_decided_that_was_not_decided_then(recording: Recording, run: str):
     sent = recording.of_run(run)
     whole = Moment.after(recording, sent)
-    recorded = History(run, whole.plan, whole.events)
+    recorded = History(run, whole.plan, whole.events, whole.record.origin)
     dispatched = {
         attempt(decode_step_message(each.data).wanted())
         for each in sent

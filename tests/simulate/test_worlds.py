@@ -51,7 +51,7 @@ def test_a_step_without_a_saga_is_left_done_when_a_later_one_fails(unsafe):
     assert not any("'reserve'" in line or "has not ended" in line for line in left)
 
 
-def test_a_run_that_is_not_started_is_told_at_once(monkeypatch):
+def test_that_a_run_is_not_started_is_said_at_once(monkeypatch):
     loop = VirtualLoop()
     monkeypatch.setattr("flowworker.simulate.world.VirtualLoop", lambda: loop)
     refusing = replace(SAFE, input_schema={"required": ["amount"]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from flowworker import parse
+from flowworker import App, parse, wiring
 from flowworker.coordinator.limits.ledger import Ledger
 from flowworker.core.limit import LimitRecord, own_limit
 from tests.coordinator.resting import RUN, World
@@ -95,3 +95,29 @@ async def test_who_has_waited_goes_on_though_the_record_is_gone():
 
         ends = [str((await world.client.status(name)).status) for name in ("r2", "r3")]
         assert ends == ["COMPLETED"] * 2
+
+
+async def test_a_place_is_free_once_its_attempt_is_over_though_its_key_is_lost(logs):
+    # Given one that holds its key and one that waits, and no input: perhaps the run is removed
+    app, step = App(), "{id: a, uses: call, with: {}, concurrency: [{key: input.k, limit: 1}]}"
+    app.step("call")(lambda ctx: {})
+    async with World(sweep=SWEEP, inline_limit=64) as world:
+        first = await world.coordinator()
+        await world.client.register(parse(f"{{name: one, steps: [{step}]}}"))
+        for name in (RUN, "r2"):
+            await world.client.start("one", {"k": 1, "more": "." * 64}, run_id=name)
+            await world.pass_by(0.1)
+        await first.stop()
+        await world.backend.payloads.purge(f"{RUN}.>")
+
+        # When its attempt ends, and somebody follows that who has never known the input
+        await world.coordinator()
+        worker = wiring.make_worker(world.stores, app, world.metrics, clock=world.clock)
+        await worker.start()
+        await pass_sweeps(world, 3)
+        await worker.drain()
+
+        # Then nothing is in its way, nor in that of the one that waits
+        ends = [str((await world.client.status(name)).status) for name in (RUN, "r2")]
+        assert ends == ["COMPLETED"] * 2
+        assert logs.at("error") == []

@@ -23,7 +23,7 @@ from flowworker.coordinator.limits.desks import Desks
 from flowworker.coordinator.limits.standing import StepStanding
 from flowworker.coordinator.limits.width import Widths
 from flowworker.core.admission import ticket_at
-from flowworker.errors import ExpressionError, FlowworkerError, InvalidInput
+from flowworker.errors import CorruptRecord, ExpressionError, FlowworkerError, InvalidInput
 from flowworker.ports import StepAddress
 from flowworker.stores.limits import Place
 from flowworker.tasks import all_over
@@ -163,6 +163,8 @@ class Slots:
             uses = await self._terms.limits(plan, state, step)
         except ExpressionError:
             return  # then it had none
+        except CorruptRecord:  # also if the run is removed meanwhile: who asks next finds it over
+            return
         held = [use.limit for use in uses if use.rate is None]  # a throttle is not held
         await all_over([self.desks.of(limit).over(over) for limit in held])
 

@@ -10,6 +10,7 @@ from flowworker.codec.senders import (
     check_sender,
     is_consistent,
     is_of_earlier_run,
+    is_of_later_run,
     published,
     refusal,
 )
@@ -86,22 +87,25 @@ def test_an_event_is_believed_of_the_queue_of_its_step_and_of_no_other():
 
 
 @pytest.mark.parametrize(
-    ("about", "origin", "earlier"),
+    ("about", "origin", "earlier", "later"),
     [
-        ("", "5@9.000000", False),
-        ("5@9.000000", "5@9.000000", False),
-        ("4@8.000000", "5@9.000000", True),
-        ("6@9.500000", "5@9.000000", False),  # then the record is what is old
-        ("4@8.000000", "", False),
+        ("", "5@9.000000", False, False),
+        ("5@9.000000", "5@9.000000", False, False),
+        ("4@8.000000", "5@9.000000", True, False),
+        ("6@9.500000", "5@9.000000", False, True),  # then the record is what is old
+        ("4@8.000000", "", False, True),
     ],
 )
-def test_what_was_asked_of_a_refused_run_is_not_meant_for_the_next_one(about, origin, earlier):
+def test_what_was_asked_of_a_refused_run_is_not_meant_for_the_next_one(
+    about, origin, earlier, later
+):
     asked = EventType.CANCEL_REQUESTED
     identity = f"{RUN}/{asked}/1"
     event = CloudEvent(identity, "/ns/flow/r1", asked, "now", EventData(id=RUN, origin=about))
     said = published(f"event.3.r1.{COORDINATOR}.{asked}", event, 7.0)
 
     assert is_of_earlier_run(event.data.origin, origin) is earlier
+    assert is_of_later_run(event.data.origin, origin) is later
     if earlier:
         with pytest.raises(Refused, match="had the id before"):
             check_sender(RUN, said, PLAN, origin)

@@ -16,6 +16,7 @@ from flowworker.core.ids import (
     attempt_key,
     defined_id,
     event_id,
+    event_message_id,
     idempotency_key,
     index_of,
     instance_id,
@@ -167,3 +168,11 @@ def test_instances_of_loops():
 )
 def test_a_command_is_followed_once_and_none_that_was_sent_before(last, origin, past):
     assert is_past(origin, last) is past
+
+
+def test_one_event_in_two_histories_is_two_messages():
+    rejected = event_id("r1", "workflow.rejected", "7")
+
+    assert event_message_id("r1", rejected) == rejected
+    assert event_message_id("seq-7", rejected) == f"seq-7/{rejected}"
+    assert event_message_id("r", rejected) == f"r/{rejected}"

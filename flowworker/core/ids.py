@@ -207,7 +207,7 @@ def event_id(run: str, event_type: str, detail: str = "") -> str:
 def event_message_id(history: str, event: str) -> str:
     """Identity of the message by which an event stands in a history.
 
-    It is the event's own id, except in the history of somebody else: one event may stand in both,
-    and the server looks at nothing but this to tell what is a repetition.
+    It is the event's own id where that names the history, and has the history before it elsewhere:
+    one event may stand in two, and the server tells by nothing but this what is a repetition.
     """
     return event if event.startswith(f"{history}/") else f"{history}/{event}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import ExitStack
 
 from flowworker.embedded import EmbeddedServer
 from integration.cli.commands import APP, WORKFLOWS, Commands, ended, until
@@ -76,14 +77,16 @@ def test_a_paused_workflow_holds_its_runs_whichever_coordinator_drives_them(tmp_
             ended(first, signal.SIGKILL)
         meanwhile = fleet("start", "sum").strip()
 
-        with fleet.running("coordinator") as second, fleet.running("worker", "--app", APP):
-            blocking_eventually(lambda: fleet.lines("workers"), "a worker")
-
-            # Then nothing of its runs begins, and everybody says why
+        with fleet.running("coordinator") as second, ExitStack() as workers:
+            # Then everybody says that its runs pause, and why
             for run in (before, meanwhile):
                 until_said(fleet, run)
-                assert fleet.json("status", run)["held"]["reason"] == "look first"
+                until_held(fleet, run)
                 assert "workflow paused:" in fleet("status", run)
+
+            # And nothing of them begins, once it is so: the first one died before it was
+            workers.enter_context(fleet.running("worker", "--app", APP))
+            blocking_eventually(lambda: fleet.lines("workers"), "a worker")
             found = {one["id"] for one in fleet.lines("list", "--where", "paused=yes")}
             assert found == {before, meanwhile}
             [listed] = fleet.lines("pauses")
@@ -104,6 +107,16 @@ def test_a_paused_workflow_holds_its_runs_whichever_coordinator_drives_them(tmp_
             refused = fleet.error("pause", "--workflow", "smu", code=3)
             assert "no workflow 'smu' is registered" in refused
             ended(second, signal.SIGTERM)
+
+
+def until_held(fleet: Commands, run: str) -> None:
+    """Until its coordinator has followed that its workflow pauses."""
+
+    def is_held() -> bool:
+        held = fleet.json("status", run)["held"]
+        return held is not None and held["reason"] == "look first"
+
+    blocking_eventually(is_held)
 
 
 def until_said(fleet: Commands, run: str) -> None:
